@@ -1,0 +1,201 @@
+// Package alert owns one alert: what was seen, its key, severity and fields, the batch it came in,
+// what was decided about it and the fate that follows. It reads no source and decides nothing itself.
+package alert
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ID names an alert for ever: the same document of the same source always has the same ID,
+// whichever index it was read from.
+type ID string
+
+// NewID derives the ID from the name of the source and the source's own id of the alert (the
+// document's _id). Two indices that hold one _id hold one alert: Kibana's migrations copy
+// documents with their ids.
+func NewID(source, sourceID string) ID {
+	sum := sha256.Sum256([]byte(source + "\x00" + sourceID))
+	return ID(hex.EncodeToString(sum[:16]))
+}
+
+// Rule is the rule that made an alert, as the alert tells it. Empty strings are unknown.
+type Rule struct {
+	Name        string   `json:"name,omitempty"`
+	ID          string   `json:"id,omitempty"`   // the stable signature id, equal in every space and cluster
+	UUID        string   `json:"uuid,omitempty"` // the id of the rule object in its space
+	Type        string   `json:"type,omitempty"` // query, eql, threshold, new_terms, ...
+	Description string   `json:"description,omitempty"`
+	Version     string   `json:"version,omitempty"`
+	URL         string   `json:"url,omitempty"`
+	References  []string `json:"references,omitempty"`
+}
+
+// Threat is one ATT&CK tactic and, where the rule names one, one technique under it. A
+// subtechnique stands as a Threat of its own with its full id (T1110.001).
+type Threat struct {
+	TacticID      string `json:"tactic_id,omitempty"`
+	TacticName    string `json:"tactic_name,omitempty"`
+	TechniqueID   string `json:"technique_id,omitempty"`
+	TechniqueName string `json:"technique_name,omitempty"`
+}
+
+// Status is what an analyst said of the alert in its source.
+type Status string
+
+// The statuses of Kibana 8; the in-progress of 7.x reads as acknowledged.
+const (
+	StatusOpen         Status = "open"
+	StatusAcknowledged Status = "acknowledged"
+	StatusClosed       Status = "closed"
+)
+
+// Alert is one alert as its source tells it. It is a value: nothing changes an Alert once a source
+// has handed it over. The slices and the Document are shared and must not be written to.
+type Alert struct {
+	ID       ID        `json:"id"`
+	Source   string    `json:"source"`          // the name of the source that read it
+	SourceID string    `json:"source_id"`       // the document's _id
+	Index    string    `json:"index,omitempty"` // where it was last read; information only, never part of the key
+	Time     time.Time `json:"time"`            // when the source wrote it (@timestamp)
+	Updated  time.Time `json:"updated"`         // the newest time of change the source tells; Time when it tells none
+	Event    time.Time `json:"event,omitzero"`  // when what it is about happened; zero when unknown
+
+	Rule     Rule     `json:"rule"`
+	Severity Severity `json:"severity"`
+	Risk     float64  `json:"risk,omitempty"` // 0 to 100, though attack discovery exceeds it; 0 is unknown
+	Reason   string   `json:"reason,omitempty"`
+	Status   Status   `json:"status,omitempty"`
+	Tags     []string `json:"tags,omitempty"` // the rule's tags
+	Threat   []Threat `json:"threat,omitempty"`
+	URL      string   `json:"url,omitempty"` // opens the alert where it came from
+
+	// Count is how many events or suppressed alerts it stands for; 0 and 1 mean one.
+	Count int `json:"count,omitempty"`
+	// Facts are the few labelled values a person needs beside host and user: group keys of a
+	// threshold, new terms, suppression terms. In order of importance.
+	Facts []Fact `json:"facts,omitempty"`
+
+	BuildingBlock bool     `json:"building_block,omitempty"`
+	Maintenance   []string `json:"maintenance,omitempty"` // ids of the maintenance windows that were open in the source
+	Late          bool     `json:"late,omitempty"`        // found by a sweep, after its time had been read
+	Ongoing       bool     `json:"ongoing,omitempty"`     // a condition that can end (threshold, missing, spike), not an event
+
+	// Document is the alert as read, without the parts no one filters by; nil when there is none.
+	// It is kept apart from the rest wherever alerts are stored.
+	Document json.RawMessage `json:"-"`
+}
+
+// Fact is a labelled value.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Revision is a digest of the alert's content. A repeat with an equal Revision changes nothing. The
+// index and Late are no content: a copy in another index is the same alert.
+func (a *Alert) Revision() (string, error) {
+	head := *a
+	head.Index, head.Late = "", false
+	b, err := json.Marshal(&head)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	h.Write(b)
+	h.Write(a.Document)
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// Techniques are the ids of the ATT&CK techniques, without repeats, in the rule's order.
+func (a *Alert) Techniques() []string {
+	return a.threats(func(t Threat) string { return t.TechniqueID })
+}
+
+// Tactics are the names of the ATT&CK tactics, without repeats, in the rule's order.
+func (a *Alert) Tactics() []string {
+	return a.threats(func(t Threat) string { return t.TacticName })
+}
+
+func (a *Alert) threats(of func(Threat) string) []string {
+	var out []string
+	for _, t := range a.Threat {
+		if v := of(t); v != "" && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// Batch is what a source hands over at once. Intake commits it whole or not at all.
+type Batch struct {
+	Source string
+	Alerts []Alert
+	// State is the source's own memory after this batch, opaque to everyone else. It is stored with
+	// the alerts in one transaction and handed back by the next Fetch. Nil leaves the stored one.
+	State json.RawMessage
+	// More says that a further batch is ready now; without it the source is asked again after its poll interval.
+	More bool
+	// Lag is how far behind the source's newest alert this batch ends; 0 when it has caught up.
+	Lag time.Duration
+}
+
+// Fate is what became of an alert. Each alert has exactly one at a time.
+type Fate string
+
+// The fates, in the order people are shown them.
+const (
+	Sent       Fate = "sent"       // named alone or first in a said message
+	Grouped    Fate = "grouped"    // said as a member of another alert's message or of a digest
+	Pending    Fate = "pending"    // waiting, queued, in doubt or retrying
+	Silenced   Fate = "silenced"   // by a silence, a maintenance window or inhibition
+	Suppressed Fate = "suppressed" // same again too soon
+	Excluded   Fate = "excluded"   // tuned off, an exception, a building block, closed
+	Shadow     Fate = "shadow"     // its rule is in shadow mode
+	Failed     Fate = "failed"     // given up
+)
+
+// Fates lists every fate in display order.
+var Fates = []Fate{Sent, Grouped, Pending, Silenced, Suppressed, Excluded, Shadow, Failed}
+
+// Severity orders how bad an alert is.
+type Severity int8
+
+// The severities, lowest first.
+const (
+	SeverityUnknown Severity = iota
+	SeverityLow
+	SeverityMedium
+	SeverityHigh
+	SeverityCritical
+)
+
+var severityNames = [...]string{"unknown", "low", "medium", "high", "critical"}
+
+func (s Severity) String() string {
+	if s < 0 || int(s) >= len(severityNames) {
+		return severityNames[0]
+	}
+	return severityNames[s]
+}
+
+// ParseSeverity reads a severity's name in any case; what it does not know is SeverityUnknown.
+func ParseSeverity(name string) Severity {
+	if i := slices.Index(severityNames[:], strings.ToLower(strings.TrimSpace(name))); i > 0 {
+		return Severity(i)
+	}
+	return SeverityUnknown
+}
+
+// MarshalText writes the severity's name.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Severity) UnmarshalText(b []byte) error {
+	*s = ParseSeverity(string(b))
+	return nil
+}

@@ -1,0 +1,89 @@
+// Package notice owns what will be said: one message to one channel, the alerts it names and counts,
+// the receipt of having said it, and the ways saying it can fail. It neither stores nor renders
+// nor sends.
+package notice
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"tocsin/internal/alert"
+)
+
+// Key names a notice for ever. It travels in the message's metadata, so that a message found in a
+// channel's history can be told to be ours; it says nothing about the alerts.
+type Key string
+
+// Kind tells how a notice is laid out.
+type Kind string
+
+// The kinds.
+const (
+	KindAlert  Kind = "alert"  // one alert, or the alerts of one group
+	KindDigest Kind = "digest" // alerts of several groups that a channel's rate limit held back
+)
+
+// NamedMost is how many alerts one message names; the rest it counts.
+const NamedMost = 20
+
+// Notice is one message, whole: a Sender needs nothing else to say it. A later Revision of the same
+// Key replaces the message in place.
+type Notice struct {
+	Key      Key            `json:"key"`
+	Revision int            `json:"revision"` // 1 when first said, then counting up
+	Channel  string         `json:"channel"`  // as the route names it: "#alerts" or an id
+	Kind     Kind           `json:"kind"`
+	Severity alert.Severity `json:"severity"` // the highest of all alerts it stands for
+	Items    []Item         `json:"items"`    // the alerts it names, first to last, at most NamedMost
+	Count    int            `json:"count"`    // all alerts it stands for, named or not
+	Tallies  []Tally        `json:"tallies,omitempty"`
+	GroupBy  []alert.Fact   `json:"group_by,omitempty"` // the group's fields and values
+	Since    time.Time      `json:"since,omitzero"`     // first and last time of all alerts it stands for
+	Until    time.Time      `json:"until,omitzero"`
+	Note     string         `json:"note,omitempty"`   // a line for the reader: why it is a digest, where it was meant to go
+	Prefix   string         `json:"prefix,omitempty"` // stands before everything else, such as "[demo]"
+	Repeat   bool           `json:"repeat,omitempty"` // said before; the condition is still open
+	// Plain asks for text alone, shortened: the service refused the full layout.
+	Plain bool `json:"plain,omitempty"`
+}
+
+// Item is one alert as a message names it.
+type Item struct {
+	Alert    alert.ID       `json:"alert"`
+	Rule     string         `json:"rule"`
+	RuleURL  string         `json:"rule_url,omitempty"`
+	Severity alert.Severity `json:"severity"`
+	Risk     float64        `json:"risk,omitempty"`
+	Reason   string         `json:"reason,omitempty"`
+	Host     string         `json:"host,omitempty"`
+	User     string         `json:"user,omitempty"`
+	Time     time.Time      `json:"time"`
+	Count    int            `json:"count,omitempty"` // events or suppressed alerts it stands for
+	Attack   []alert.Threat `json:"attack,omitempty"`
+	Facts    []alert.Fact   `json:"facts,omitempty"`
+	Status   alert.Status   `json:"status,omitempty"`
+	URL      string         `json:"url,omitempty"`
+	Late     bool           `json:"late,omitempty"`
+}
+
+// Tally counts the alerts of one rule within a notice.
+type Tally struct {
+	Rule     string         `json:"rule"`
+	Severity alert.Severity `json:"severity"`
+	Count    int            `json:"count"`
+}
+
+// SortTallies orders tallies worst first: by severity, then count, then name.
+func SortTallies(t []Tally) {
+	slices.SortFunc(t, func(a, b Tally) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Rule, b.Rule))
+	})
+}
+
+// Receipt says where a notice was said.
+type Receipt struct {
+	Channel string    `json:"channel"`      // the service's own id of the channel; as asked when it tells none
+	TS      string    `json:"ts,omitempty"` // the message's id; "" where the service tells none (webhooks)
+	At      time.Time `json:"at"`           // by the service's clock where it tells it
+}
