@@ -3,6 +3,7 @@
 package alert
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -142,6 +143,17 @@ type Batch struct {
 	More bool
 	// Lag is how far behind the source's newest alert this batch ends; 0 when it has caught up.
 	Lag time.Duration
+}
+
+// Ask is what a source is given with each request for a batch.
+type Ask struct {
+	// State is what the source's last committed batch carried; nil on the first start.
+	State json.RawMessage
+	// Live are the source's own ids of alerts named by messages that can still change, newest first:
+	// where a source tells no time of change, it reads these again.
+	Live []string
+	// Missing tells which of the source's own ids the ledger does not hold, in the order given.
+	Missing func(ctx context.Context, sourceIDs []string) ([]string, error)
 }
 
 // Fate is what became of an alert. Each alert has exactly one at a time.
