@@ -1,0 +1,214 @@
+// Package config owns the configuration file: reading tocsin.yaml strictly, its defaults, and
+// saying everything that is wrong with it at once, each with its place. It knows the file only;
+// it connects to nothing and makes no room (app does).
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Config is a whole, valid configuration: defaults are filled in, variables and secret files
+// are read, relative paths are made relative to the file, and routes have inherited what they
+// leave out. It is not changed after Load.
+type Config struct {
+	// File is the path the configuration was read from, empty without one.
+	File string
+	// Listen is the loopback address of the pages, the API and the metrics. Port 0 is any free port.
+	Listen netip.AddrPort
+	// DataDir is the directory of the database and the embedded log store.
+	DataDir string
+	// Sources are the clusters, in the order of the file.
+	Sources []Source
+	// Detections are the Kibana alerts to forward, in the order of the file.
+	Detections []Detection
+	// Slack is where alerts are said; nil without the section: alerts are kept, nothing is said.
+	Slack *Slack
+	// Route is the root of the routes. It matches every alert.
+	Route Route
+	// RulesDir is the directory of read-only rules, empty for none.
+	RulesDir string
+	// Warnings are what works but is not wise, sorted by place.
+	Warnings []Problem
+
+	places map[string]Place
+}
+
+// Kind is what a source is.
+type Kind string
+
+// The kinds of sources.
+const (
+	Elasticsearch Kind = "elasticsearch"
+	OpenSearch    Kind = "opensearch"
+	Embedded      Kind = "embedded"
+)
+
+// Source is one place of documents. A source of kind Embedded has a name and indices only.
+type Source struct {
+	Name string
+	Kind Kind
+	// URLs are the nodes; each has a scheme (http or https) and a host, maybe a path, and no
+	// user. Exactly one of URLs and CloudID is set.
+	URLs    []*url.URL
+	CloudID string
+	// APIKey is "id:key" or its base64, or empty; then Username and Password are both set or
+	// both empty.
+	APIKey   Secret
+	Username string
+	Password Secret
+	// CAFile is the path of a PEM file with at least one certificate, or empty.
+	CAFile string
+	// CAFingerprint is the SHA-256 of a certificate as 64 lower-case hex digits, or empty.
+	CAFingerprint string
+	// ProxyURL may hold a user and a password: never print it but with Redacted. Nil for none.
+	ProxyURL *url.URL
+	// Indices are the index patterns searched unless a search names others.
+	Indices []string
+}
+
+// Detection is one Kibana space whose detection alerts are forwarded.
+type Detection struct {
+	// Name is unique; "<source>/<space>" unless the file says otherwise.
+	Name string
+	// Source is the name of a source of kind Elasticsearch or OpenSearch.
+	Source string
+	Space  string
+	Poll   time.Duration
+	// Overlap is how far each poll reads back before the newest alert seen.
+	Overlap time.Duration
+	Since   Since
+	// Sweep is how far back the ten-minute sweep looks for alerts that were missed.
+	Sweep time.Duration
+	// KibanaURL is the base of links into Kibana, nil for no links.
+	KibanaURL *url.URL
+	// Match is KQL on the alert, known to compile; alerts that do not match are excluded.
+	// Empty matches all.
+	Match string
+}
+
+// Since is how far back the first start reads.
+type Since struct {
+	// All reads everything there is; Back is then zero.
+	All bool
+	// Back is the age of the oldest alert taken in; zero takes in only what comes from now on.
+	Back time.Duration
+}
+
+// InDoubt says what happens to a message that may have been posted where that cannot be looked up.
+type InDoubt string
+
+// What can be done with a message in doubt.
+const (
+	Resend InDoubt = "resend"
+	Drop   InDoubt = "drop"
+)
+
+// Slack is where and how alerts are said.
+type Slack struct {
+	// Exactly one of BotToken and WebhookURL is set. AppToken, for Socket Mode, may come with
+	// BotToken only.
+	BotToken   Secret
+	AppToken   Secret
+	WebhookURL Secret
+	// Channel is where alerts go that no route sends elsewhere: a name with or without "#", or
+	// an id. It is set with BotToken; with WebhookURL it is a label at most, as a webhook has
+	// one channel.
+	Channel string
+	// APIURL ends in "/" and is https, or http to a loopback host.
+	APIURL *url.URL
+	// Pace is the most messages to one channel; zero is no limit.
+	Pace    Rate
+	InDoubt InDoubt
+	// ProxyURL may hold a user and a password: never print it but with Redacted. Nil for none.
+	ProxyURL *url.URL
+}
+
+// Route says where alerts go and how they are put together. What the file leaves out has been
+// taken from the parent.
+type Route struct {
+	// Match is KQL on the alert, known to compile; empty matches all.
+	Match string
+	// Channel is the resolved channel. It is empty only without the slack section, or with a
+	// webhook and no slack.channel.
+	Channel string
+	// GroupBy are the fields whose values make a group; exactly ["..."] is no grouping, one
+	// message per alert.
+	GroupBy []string
+	// GroupWait may be zero: the first message of a group goes out at once.
+	GroupWait     time.Duration
+	GroupInterval time.Duration
+	// RepeatInterval is zero for off.
+	RepeatInterval time.Duration
+	// RateLimit is the most messages to one channel; zero is no limit.
+	RateLimit Rate
+	// Routes are tried in order; the first that matches takes the alert, else this route does.
+	Routes []Route
+}
+
+// Ungrouped says whether every alert is a message of its own.
+func (r Route) Ungrouped() bool { return len(r.GroupBy) == 1 && r.GroupBy[0] == "..." }
+
+// The defaults of a detection and of Slack.
+const (
+	defaultSpace   = "default"
+	defaultPoll    = 5 * time.Second
+	defaultOverlap = 10 * time.Minute
+	defaultSince   = 24 * time.Hour
+	defaultSweep   = 24 * time.Hour
+	defaultAPIURL  = "https://slack.com/api/"
+
+	leastPoll = 100 * time.Millisecond
+)
+
+// Default is the configuration without a file: nothing is connected, and it is set up in the
+// browser. DataDir is relative to the working directory.
+func Default() *Config {
+	return &Config{
+		Listen:  netip.MustParseAddrPort("127.0.0.1:7171"),
+		DataDir: "tocsin-data",
+		Route: Route{
+			GroupBy:       []string{"rule.name"},
+			GroupWait:     10 * time.Second,
+			GroupInterval: 5 * time.Minute,
+			RateLimit:     Rate{Count: 6, Per: time.Minute},
+		},
+	}
+}
+
+// Source returns the source of that name, or nil.
+func (c *Config) Source(name string) *Source {
+	for i := range c.Sources {
+		if c.Sources[i].Name == name {
+			return &c.Sources[i]
+		}
+	}
+	return nil
+}
+
+// Place returns where a key stands in the file, so that what is found wrong with it later (a
+// refused connection, an unknown channel) can be said at its place. The key is written as
+// "sources[0].ca_file". For a key the file does not have it is the place of the nearest section
+// around it, and without a file the zero Place.
+func (c *Config) Place(key string) Place {
+	for {
+		if p, ok := c.places[key]; ok {
+			return p
+		}
+		if key == "" {
+			return Place{File: c.File}
+		}
+		key = parentKey(key)
+	}
+}
+
+// parentKey is the key of the section a key stands in: "a[0].b" in "a[0]" in "a" in "".
+func parentKey(key string) string {
+	for i := len(key) - 1; i >= 0; i-- {
+		if key[i] == '.' || key[i] == '[' {
+			return key[:i]
+		}
+	}
+	return ""
+}
