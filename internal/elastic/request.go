@@ -185,10 +185,7 @@ func (c *Client) try(ctx context.Context, one *node, r request, body []byte, pac
 		c.elastic.Store(true)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		text, err := io.ReadAll(io.LimitReader(resp.Body, errorMost))
-		if err != nil && len(text) == 0 {
-			text = nil // the status says enough
-		}
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, errorMost)) // the status says enough without
 		e := readError(resp.StatusCode, resp.Header, text, time.Now())
 		e.Source, e.Method, e.Path, e.Reason = c.name, r.method, r.path, c.redact.Replace(e.Reason)
 		return resp.Header, e
@@ -243,8 +240,12 @@ func (c *Client) connectError(ctx context.Context, one *node, r request, err err
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+	case errors.Is(cause, ctx.Err()):
 		err = cause
+	default: // whoever cancelled said why
+		err = fmt.Errorf("%w: %w", ctx.Err(), cause)
 	}
 	if text := err.Error(); c.redact.Replace(text) != text {
 		err = errors.New(c.redact.Replace(text))
@@ -263,7 +264,7 @@ func IndexPath(indices []string, api string) string {
 	}
 	escaped := make([]string, len(indices))
 	for i, index := range indices {
-		escaped[i] = url.PathEscape(index)
+		escaped[i] = strings.ReplaceAll(url.PathEscape(index), "%2A", "*")
 	}
 	return "/" + strings.Join(escaped, ",") + "/" + api
 }

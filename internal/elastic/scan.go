@@ -119,47 +119,36 @@ func (p *Pages) page(ctx context.Context) ([]Hit, error) {
 	return p.searchAfter(ctx)
 }
 
-// first finds the way to page and reads the first page by it.
+// first finds the way to page and reads the first page by it. What was learned is remembered only once it
+// has worked.
 func (p *Pages) first(ctx context.Context) ([]Hit, error) {
 	c := p.client
 	known := c.paging.Load()
-	learned := known
 	for _, way := range []int32{pagingElastic, pagingOpen} {
-		if known != pagingUnknown && known != way || way == pagingOpen && c.elastic.Load() {
+		if known == pagingScroll || known == pagingOpen && way == pagingElastic || way == pagingOpen && c.elastic.Load() {
 			continue
 		}
 		hits, err := p.firstAt(ctx, way)
-		switch {
-		case err == nil:
+		if err == nil {
 			// An empty page proves nothing: no shard may have looked at the sort.
 			if len(hits) > 0 {
 				c.paging.Store(way)
 			}
 			return hits, nil
-		case hasNoAPI(err):
-			if known != pagingUnknown {
-				c.paging.CompareAndSwap(known, pagingUnknown) // the cluster was changed
-				known = pagingUnknown
-			}
+		}
+		if hasNoAPI(err) {
 			continue
-		case hasNoTieBreaker(err), IsForbidden(err):
-			learned = pagingScroll
-		case opensNothing(err):
-		default:
+		}
+		if !hasNoTieBreaker(err) && !refusesPIT(err) && !opensNothing(err) {
 			return nil, err
 		}
+		learn := !opensNothing(err)
 		if err := p.free(ctx); err != nil {
 			c.log.Debug("point in time not freed", "source", c.name, "error", err.Error())
 		}
-		p.id = ""
-		break
+		return p.scrollFirst(ctx, learn)
 	}
-	p.way = pagingScroll
-	hits, err := p.scrollFirst(ctx)
-	if err == nil && (learned == pagingScroll || known == pagingUnknown && len(hits) > 0) {
-		c.paging.Store(pagingScroll)
-	}
-	return hits, err
+	return p.scrollFirst(ctx, true)
 }
 
 // firstAt opens a point in time and reads its first page.
@@ -229,8 +218,10 @@ func (p *Pages) searchAfter(ctx context.Context) ([]Hit, error) {
 	return hits, nil
 }
 
-func (p *Pages) scrollFirst(ctx context.Context) ([]Hit, error) {
+// scrollFirst opens a scroll. learn says that this cluster has nothing better.
+func (p *Pages) scrollFirst(ctx context.Context, learn bool) ([]Hit, error) {
 	s := p.scan
+	p.way = pagingScroll
 	params := indicesParams(url.Values{"scroll": {duration(s.KeepAlive)}}, s.IgnoreUnavailable, s.AllowNoIndices)
 	body := p.body()
 	body["sort"] = s.Sort
@@ -241,6 +232,9 @@ func (p *Pages) scrollFirst(ctx context.Context) ([]Hit, error) {
 	a, err := p.client.search(ctx, IndexPath(s.Indices, "_search"), params, body)
 	if err != nil {
 		return nil, err
+	}
+	if learn {
+		p.client.paging.Store(pagingScroll)
 	}
 	p.id = a.Scroll
 	return a.Hits.Hits, nil
@@ -324,6 +318,13 @@ func hasNoTieBreaker(err error) bool {
 	var partial *PartialError
 	return errors.As(err, &e) && e.Status == http.StatusBadRequest && strings.Contains(e.Reason, "_shard_doc") ||
 		errors.As(err, &partial) && strings.Contains(partial.Reason, "_shard_doc")
+}
+
+// refusesPIT recognises a role without the right to points in time, or a proxy that knows no such path.
+// Where it is the documents that are refused, the scroll tried next says so.
+func refusesPIT(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound && e.Type == "")
 }
 
 // opensNothing recognises OpenSearch's answer to a point in time over patterns that match no index.

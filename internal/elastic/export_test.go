@@ -1,0 +1,17 @@
+package elastic
+
+import "context"
+
+// FreeButGoOn loses the open search on the cluster while the scan still believes in it, as when it has
+// expired.
+func FreeButGoOn(ctx context.Context, p *Pages) error {
+	id := p.id
+	err := p.free(ctx)
+	p.id = id
+	return err
+}
+
+// PagingWay names the way to page a client has learned.
+func PagingWay(c *Client) string {
+	return [...]string{"unknown", "elastic", "open", "scroll"}[c.paging.Load()]
+}
