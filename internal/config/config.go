@@ -162,6 +162,8 @@ const (
 	leastPoll = 100 * time.Millisecond
 )
 
+var defaultPace = Rate{Count: 1, Per: time.Second}
+
 // Default is the configuration without a file: nothing is connected, and it is set up in the
 // browser. DataDir is relative to the working directory.
 func Default() *Config {

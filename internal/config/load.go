@@ -1,0 +1,178 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// mostBytes is the largest configuration or secret file read.
+const mostBytes = 1 << 20
+
+// Load reads the configuration file at path. env looks up the variables of ${VAR}; nil is
+// os.LookupEnv. A wrong file gives a *Problems that holds everything wrong with it, and no
+// Config.
+func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	if path == "" {
+		return nil, &Problems{List: []Problem{{Text: "the path of the configuration file is empty: name a file, or leave --config out to run without one"}}}
+	}
+	text, err := readFile(path)
+	if err != nil {
+		return nil, &Problems{List: []Problem{{Place: Place{File: path}, Text: fmt.Sprintf("cannot be read: %v", err)}}}
+	}
+	return Parse(path, text, env)
+}
+
+// Parse is Load with the text of the file in hand; path is what places name and what relative
+// paths are relative to.
+func Parse(path string, text []byte, env func(string) (string, bool)) (*Config, error) {
+	if env == nil {
+		env = os.LookupEnv
+	}
+	d := &decoder{
+		file:   path,
+		dir:    filepath.Dir(path),
+		env:    env,
+		places: map[string]Place{"": {File: path, Line: 1, Column: 1}},
+	}
+	c := Default()
+	c.File = path
+	if root, ok := d.parse(text); ok {
+		d.config(root, c)
+	}
+	if len(d.problems) > 0 {
+		return nil, &Problems{List: sorted(d.problems)}
+	}
+	c.Warnings = sorted(d.warnings)
+	c.places = d.places
+	return c, nil
+}
+
+// config reads the whole file into c, which holds the defaults.
+func (d *decoder) config(root ast.Node, c *Config) {
+	m := d.mapping(root, "", d.start())
+	if t, ok := m.word("listen"); ok {
+		if addr, err := ParseListen(t.value); err != nil {
+			d.wrong(t, err.Error())
+		} else {
+			c.Listen = addr
+		}
+	}
+	c.DataDir = filepath.Join(d.dir, c.DataDir)
+	if path, _, ok := m.path("data_dir"); ok {
+		c.DataDir = path
+	}
+	c.Sources = d.sources(m)
+	c.Detections = d.detections(m, c.Sources)
+	c.Slack = d.slack(m)
+	c.Route = d.rootRoute(m, c.Route, c.Slack)
+	if path, _, ok := m.path("rules_dir"); ok {
+		c.RulesDir = path
+	}
+	m.close()
+}
+
+// parse turns the text into the one YAML document it must be; nil stands for an empty one.
+func (d *decoder) parse(text []byte) (root ast.Node, ok bool) {
+	start := d.start()
+	text = []byte(strings.TrimPrefix(string(text), "\ufeff"))
+	if !utf8.Valid(text) {
+		line, column := 1, 1
+		for rest := string(text); ; {
+			r, size := utf8.DecodeRuneInString(rest)
+			if r == utf8.RuneError && size <= 1 {
+				break
+			}
+			rest = rest[size:]
+			if column++; r == '\n' {
+				line, column = line+1, 1
+			}
+		}
+		d.problem(Place{File: d.file, Line: line, Column: column}, "this character is not UTF-8: save the file as UTF-8")
+		return nil, false
+	}
+	d.source = newSource(d.file, string(text))
+	file, err := parseYAML(text)
+	if err != nil {
+		place, said := start, err.Error()
+		var syntax yaml.Error
+		if errors.As(err, &syntax) {
+			said = syntax.GetMessage()
+			if token := syntax.GetToken(); token != nil && token.Position != nil {
+				place = d.source.place(token.Position.Line, token.Position.Column)
+			}
+		}
+		said = "is not valid YAML: " + said
+		if line := d.source.line(place.Line); strings.Contains(line, "${") && strings.ContainsAny(line, "[{,") {
+			said += `; a ${VAR} inside [ ] or { } must be in quotes: ["${VAR}"]`
+		} else {
+			said += "; look at the indentation, quotes and brackets here and in the line before"
+		}
+		d.problem(place, said)
+		return nil, false
+	}
+	var documents []ast.Node
+	for _, document := range file.Docs {
+		if document == nil || document.Body == nil {
+			continue
+		}
+		if document.Body.Type() == ast.DirectiveType {
+			continue
+		}
+		documents = append(documents, document.Body)
+	}
+	if len(documents) == 0 {
+		return nil, true
+	}
+	if len(documents) > 1 {
+		d.problem(d.placeOf(documents[1]), "starts a second YAML document: a configuration is one; delete the line --- before it")
+	}
+	d.findAnchors(documents[0])
+	return documents[0], true
+}
+
+// parseYAML is the library's parser. Its panics on broken input are errors like others: the text
+// is the user's, and a half-written file must not end the program with a stack trace.
+func parseYAML(text []byte) (file *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			file, err = nil, errors.New("the text cannot be understood")
+		}
+	}()
+	return parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
+}
+
+// readFile reads a file of at most mostBytes. Its errors do not name the path.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, mostBytes+1))
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if len(text) > mostBytes {
+		return nil, errors.New("it is larger than 1 MiB")
+	}
+	return text, nil
+}
+
+// withoutPath is the error below a *fs.PathError: the path may hold what came from a variable.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// mostNested is how deep routes may stand in each other.
+const mostNested = 16
+
+// rootRoute reads the routes; fallback holds the defaults.
+func (d *decoder) rootRoute(root *mapping, fallback Route, slack *Slack) Route {
+	if slack != nil {
+		fallback.Channel = slack.Channel
+	}
+	m := root.section("route")
+	if m == nil {
+		return fallback
+	}
+	return d.route(m, fallback, slack)
+}
+
+// route reads one route and those under it; r holds what it inherits.
+func (d *decoder) route(m *mapping, r Route, slack *Slack) Route {
+	r.Match, r.Routes = "", nil
+	if m.key != "route" {
+		r.Match = m.filter("match")
+		if channel := d.channel(m); channel != "" {
+			if slack != nil && slack.WebhookURL != "" {
+				d.warn(m.placeOf("channel"), join(m.key, "channel")+" does nothing: a webhook posts to its own channel; use bot_token for several")
+			} else {
+				r.Channel = channel
+			}
+		}
+	}
+	if fields, ok := d.groupBy(m); ok {
+		r.GroupBy = fields
+	}
+	r.GroupWait = m.duration("group_wait", r.GroupWait, 0)
+	r.GroupInterval = m.duration("group_interval", r.GroupInterval, 1)
+	r.RepeatInterval = d.repeat(m, r.RepeatInterval)
+	r.RateLimit = m.rate("rate_limit", r.RateLimit)
+	items, _ := m.list("routes")
+	if len(items) > 0 && strings.Count(m.key, ".") >= mostNested {
+		d.problem(m.placeOf("routes"), fmt.Sprintf("the routes are more than %d deep: put them beside each other", mostNested))
+		items = nil
+	}
+	for i, it := range items {
+		sub := d.mapping(it.node, it.key, it.place)
+		if !sub.has("match") && i < len(items)-1 {
+			d.warn(sub.place, sub.key+" has no match, so it takes every alert and the routes after it none: write match, or put it last")
+		}
+		r.Routes = append(r.Routes, d.route(sub, r, slack))
+	}
+	m.close()
+	return r
+}
+
+// groupBy reads the fields of a group.
+func (d *decoder) groupBy(m *mapping) ([]string, bool) {
+	texts, ok := m.texts("group_by")
+	if !ok {
+		return nil, false
+	}
+	fields := make([]string, 0, len(texts))
+	for _, t := range texts {
+		switch {
+		case t.value == "..." && len(texts) > 1:
+			d.wrong(t, "must stand alone: group_by: ['...'] is one message per alert; delete it or the fields beside it")
+		case t.value != "..." && (strings.ContainsAny(t.value, "*:\"'()|,") || strings.ContainsFunc(t.value, unicode.IsSpace)):
+			d.wrong(t, "is not a field: write its name, such as rule.name or host.name")
+		default:
+			fields = append(fields, t.value)
+		}
+	}
+	return slices.Clip(fields), true
+}
+
+// repeat reads repeat_interval, where off is zero.
+func (d *decoder) repeat(m *mapping, fallback time.Duration) time.Duration {
+	t, ok := m.word("repeat_interval")
+	if !ok {
+		return fallback
+	}
+	if t.value == "off" {
+		return 0
+	}
+	v, err := ParseDuration(t.value)
+	switch {
+	case err != nil:
+		d.wrong(t, err.Error()+"; or off")
+	case v == 0:
+		d.wrong(t, "must be longer than zero: write off to say nothing again")
+	default:
+		return v
+	}
+	return fallback
+}
+
+// compileFilter compiles KQL on the alert. After an error, offset is the byte where it is wrong,
+// or -1.
+var compileFilter = func(text string) (offset int, err error) {
+	if strings.TrimSpace(text) == "" {
+		return 0, fmt.Errorf("it is empty")
+	}
+	return -1, nil
+}
