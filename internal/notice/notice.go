@@ -86,4 +86,6 @@ type Receipt struct {
 	Channel string    `json:"channel"`      // the service's own id of the channel; as asked when it tells none
 	TS      string    `json:"ts,omitempty"` // the message's id; "" where the service tells none (webhooks)
 	At      time.Time `json:"at"`           // by the service's clock where it tells it
+	// Revision is the notice's revision that a message found in a history says; 0 where it is not told.
+	Revision int `json:"revision,omitempty"`
 }
