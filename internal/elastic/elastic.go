@@ -68,6 +68,7 @@ type Client struct {
 	timeout  time.Duration
 	log      *slog.Logger
 	redact   *strings.Replacer
+	most     int64 // bytes of an answer, unpacked
 
 	elastic atomic.Bool // an answer carried Elasticsearch's product header
 	paging  atomic.Int32
@@ -103,7 +104,7 @@ func New(o Options) (*Client, error) {
 		return nil, errors.Join(problems...)
 	}
 
-	c := &Client{name: o.Name, auth: auth, timeout: o.Timeout, log: o.Log}
+	c := &Client{name: o.Name, auth: auth, timeout: o.Timeout, log: o.Log, most: defaultMost}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}

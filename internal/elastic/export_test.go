@@ -15,3 +15,9 @@ func FreeButGoOn(ctx context.Context, p *Pages) error {
 func PagingWay(c *Client) string {
 	return [...]string{"unknown", "elastic", "open", "scroll"}[c.paging.Load()]
 }
+
+// LimitAnswers changes how large an answer may be.
+func LimitAnswers(c *Client, most int64) { c.most = most }
+
+// OnlyScroll makes a client page as it does on clusters that have nothing better.
+func OnlyScroll(c *Client) { c.paging.Store(pagingScroll) }

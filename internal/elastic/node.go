@@ -3,6 +3,7 @@ package elastic
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -48,8 +49,9 @@ func (n *nodes) order() []*node {
 		}
 		resting = append(resting[:at], append([]*node{one}, resting[at:]...)...)
 	}
-	n.next = (n.next + 1) % len(n.all)
-	return append(live, resting...)
+	order := append(live, resting...)
+	n.next = (slices.Index(n.all, order[0]) + 1) % len(n.all)
+	return order
 }
 
 // failed sets one aside and reports for how long, and whether it answered until now.

@@ -194,22 +194,22 @@ func (c *Client) try(ctx context.Context, one *node, r request, body []byte, pac
 }
 
 func (c *Client) readAnswer(ctx context.Context, one *node, r request, resp *http.Response, into any) error {
-	limited := &io.LimitedReader{R: resp.Body, N: defaultMost + 1}
-	if into == nil {
-		if _, err := io.Copy(io.Discard, limited); err != nil {
-			return c.connectError(ctx, one, r, err)
-		}
-		return nil
-	}
+	limited := &io.LimitedReader{R: resp.Body, N: c.most + 1}
 	var buf bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n <= defaultMost {
+	var sink io.Writer = &buf
+	if into == nil {
+		sink = io.Discard
+	} else if n := resp.ContentLength; n > 0 && n <= c.most {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	if _, err := buf.ReadFrom(limited); err != nil {
+	if _, err := io.Copy(sink, limited); err != nil {
 		return c.connectError(ctx, one, r, err)
 	}
 	if limited.N <= 0 {
-		return fmt.Errorf("%s%s %s: the answer is larger than %d MiB: ask for fewer documents or fields at once", prefix(c.name), r.method, r.path, defaultMost>>20)
+		return fmt.Errorf("%s%s %s: the answer is larger than %d MiB: ask for fewer documents or fields at once", prefix(c.name), r.method, r.path, c.most>>20)
+	}
+	if into == nil {
+		return nil
 	}
 	if raw, ok := into.(*[]byte); ok {
 		*raw = buf.Bytes()

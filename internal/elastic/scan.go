@@ -228,6 +228,7 @@ func (p *Pages) scrollFirst(ctx context.Context, learn bool) ([]Hit, error) {
 	if len(s.Sort) == 0 {
 		body["sort"] = []any{"_doc"}
 	}
+	delete(body, "terminate_after")  // see search
 	delete(body, "track_total_hits") // a scroll always counts, and refuses to be told not to
 	a, err := p.client.search(ctx, IndexPath(s.Indices, "_search"), params, body)
 	if err != nil {

@@ -61,7 +61,11 @@ func TestScanGivesEachOfManyDocumentsOfOneMillisecondOnce(t *testing.T) {
 			wantOnce(t, readAll(t, c.Scan(elastic.Scan{Indices: []string{name}, Sort: byTime, Size: size, Source: false})), 25_000)
 		}
 		wantOnce(t, readAll(t, c.Scan(elastic.Scan{Indices: []string{name}, Size: 5000, Source: false})), 25_000)
-		t.Log(elastic.PagingWay(c))
+		if way := elastic.PagingWay(c); way == "unknown" {
+			t.Error("nothing was learned")
+		}
+		elastic.OnlyScroll(c)
+		wantOnce(t, readAll(t, c.Scan(elastic.Scan{Indices: []string{name}, Sort: byTime, Size: 997, Source: false})), 25_000)
 	})
 }
 
@@ -335,4 +339,3 @@ func TestScanFailsWithItsSearch(t *testing.T) {
 		}
 	})
 }
-

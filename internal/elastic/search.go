@@ -56,10 +56,10 @@ type Hit struct {
 
 // answer is what _search and _search/scroll give.
 type answer struct {
-	Took            int64  `json:"took"`
-	TimedOut        bool   `json:"timed_out"`
-	TerminatedEarly bool   `json:"terminated_early"`
-	Shards          Shards `json:"_shards"`
+	Took            int64   `json:"took"`
+	TimedOut        bool    `json:"timed_out"`
+	TerminatedEarly bool    `json:"terminated_early"`
+	Shards          *Shards `json:"_shards"` // nil: not the answer of a cluster
 	Clusters        struct {
 		Skipped int `json:"skipped"`
 		Partial int `json:"partial"`
@@ -87,10 +87,18 @@ func (c *Client) Search(ctx context.Context, s Search) (*Response, error) {
 	return a.response(), nil
 }
 
+// search asks and makes sure that the answer is whole.
 func (c *Client) search(ctx context.Context, path string, params url.Values, body any) (*answer, error) {
 	var a answer
 	if err := c.Do(ctx, http.MethodPost, path, params, body, &a); err != nil {
 		return nil, err
+	}
+	if a.Shards == nil {
+		return nil, &Error{Source: c.name, Status: http.StatusOK, Method: http.MethodPost, Path: path, Reason: "the answer has no _shards, is this the address of a cluster?"}
+	}
+	if a.Scroll != "" {
+		// Each page of a scroll in index order ends early, by an optimisation of the cluster's own.
+		a.TerminatedEarly = false
 	}
 	if err := a.partial(); err != nil {
 		err.Source, err.Method, err.Path, err.Reason = c.name, http.MethodPost, path, c.redact.Replace(err.Reason)
@@ -119,7 +127,7 @@ func (a *answer) partial() *PartialError {
 }
 
 func (a *answer) response() *Response {
-	r := &Response{Took: a.Took, Shards: a.Shards, Hits: a.Hits.Hits, Aggregations: a.Aggregations}
+	r := &Response{Took: a.Took, Shards: *a.Shards, Hits: a.Hits.Hits, Aggregations: a.Aggregations}
 	var total struct {
 		Value    int64  `json:"value"`
 		Relation string `json:"relation"`
