@@ -244,11 +244,12 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return s.serveMethod(c)
 		}
 	}
-	got := s.play(w, r, c, fault, run)
+	got, act := s.play(r, c, fault, run)
 	s.log(SlackRequest{
 		N: n, At: now, Method: name, Channel: c.channelAsked(), Key: c.key(), Token: c.appName(),
 		Status: got.status, Error: got.code, TS: got.ts, Fault: fault.Kind, Stored: got.stored,
 	})
+	act(w)
 }
 
 // serveMethod checks who calls, how often, and runs the method.

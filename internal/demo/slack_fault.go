@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -66,13 +67,12 @@ func (s *Slack) draw(method string) (int, SlackFault) {
 	return s.calls, SlackFault{}
 }
 
-// play runs a call under a fault, and answers or does not. What it gives is the answer there was or
-// would have been; its status is 0 where none was written.
-func (s *Slack) play(w http.ResponseWriter, r *http.Request, c *call, f SlackFault, run func(*call) answer) answer {
+// play runs a call under a fault. It gives the answer there was or would have been, for the log; its
+// status is 0 where none is written; and what to do to the caller.
+func (s *Slack) play(r *http.Request, c *call, f SlackFault, run func(*call) answer) (answer, func(http.ResponseWriter)) {
 	if f.Kind == "" {
 		a := run(c)
-		a.write(w)
-		return a
+		return a, a.write
 	}
 	a := answer{code: string(f.Kind)}
 	switch {
@@ -87,57 +87,54 @@ func (s *Slack) play(w http.ResponseWriter, r *http.Request, c *call, f SlackFau
 	case f.Stored:
 		a = run(c)
 	}
-	if f.Delay > 0 {
-		wait(r, f.Delay)
-	}
+	seen := a
+	var act func(http.ResponseWriter)
 	switch f.Kind {
-	case SlackDrop, SlackDropUnread:
-		a.status = 0
-		hangUp(w, false)
-	case SlackReset:
-		a.status = 0
-		hangUp(w, true)
+	case SlackDrop, SlackReset:
+		seen.status = 0
+		act = func(w http.ResponseWriter) { hangUp(w, f.Kind == SlackReset) }
 	case SlackHang:
-		a.status = 0
-		<-r.Context().Done()
+		seen.status = 0
+		act = func(http.ResponseWriter) { <-r.Context().Done() }
 	case SlackSlow:
-		a.write(w)
+		act = seen.write
 	case SlackHTML:
-		a.status = f.Status
-		if a.status == 0 {
-			a.status = http.StatusInternalServerError
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.WriteHeader(a.status)
-		fmt.Fprint(w, "<!DOCTYPE html><html><head><title>Server Error | Slack</title></head><body><h1>Server Error</h1></body></html>")
+		seen = htmlAnswer(f.Status)
+		act = seen.write
 	case SlackCutOff:
-		a.status = cutOff(w, a.orOK())
+		seen = a.orOK()
+		act = func(w http.ResponseWriter) { cutOff(w, seen) }
 	case SlackHalfJSON:
-		half := a.orOK()
-		half.body = half.body[:len(half.body)/2]
-		half.write(w)
-		a.status = half.status
+		seen = a.orOK()
+		seen.body = seen.body[:len(seen.body)/2]
+		act = seen.write
 	case SlackError:
-		code := f.Code
-		if code == "" {
-			code = "internal_error"
-		}
-		a = a.instead(w, refuse(c, &refusal{code: code}))
+		seen = refuse(c, &refusal{code: cmp.Or(f.Code, "internal_error")})
+		act = seen.write
 	case SlackLimited:
-		a = a.instead(w, limitedAnswer(c, max(f.RetryAfter, 1)))
+		seen = limitedAnswer(c, max(f.RetryAfter, 1))
+		act = seen.write
 	case SlackQuota:
-		a = a.instead(w, refuse(c, &refusal{code: "message_limit_exceeded", status: http.StatusTooManyRequests}))
+		seen = refuse(c, &refusal{code: "message_limit_exceeded", status: http.StatusTooManyRequests})
+		act = seen.write
 	default:
 		panic("demo: no such fault: " + string(f.Kind))
 	}
-	return a
+	seen.ts, seen.stored = a.ts, a.stored
+	return seen, func(w http.ResponseWriter) {
+		if f.Delay > 0 {
+			wait(r, f.Delay)
+		}
+		act(w)
+	}
 }
 
-// instead writes another answer in place of a, and keeps what a did.
-func (a answer) instead(w http.ResponseWriter, b answer) answer {
-	b.write(w)
-	b.ts, b.stored = a.ts, a.stored
-	return b
+func htmlAnswer(status int) answer {
+	return answer{
+		status: cmp.Or(status, http.StatusInternalServerError),
+		header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
+		body:   []byte("<!DOCTYPE html><html><head><title>Server Error | Slack</title></head><body><h1>Server Error</h1></body></html>"),
+	}
 }
 
 // orOK is the answer itself, or one that says ok where the call did not run.
@@ -188,14 +185,14 @@ func hangUp(w http.ResponseWriter, reset bool) {
 }
 
 // cutOff promises the whole answer and sends half.
-func cutOff(w http.ResponseWriter, a answer) int {
+func cutOff(w http.ResponseWriter, a answer) {
 	conn, buf, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	fmt.Fprintf(buf, "HTTP/1.1 %d OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n", a.status, len(a.body))
+	fmt.Fprintf(buf, "HTTP/1.1 %d OK\r\nDate: %s\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n",
+		a.status, w.Header().Get("Date"), len(a.body))
 	_, _ = buf.Write(a.body[:len(a.body)/2]) // the caller may be gone already
 	_ = buf.Flush()
 	_ = conn.Close()
-	return a.status
 }

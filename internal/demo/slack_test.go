@@ -292,3 +292,10 @@ func TestServeSlackServesUntilToldToStop(t *testing.T) {
 		t.Errorf("stopped by its context: %v", err)
 	}
 }
+
+func jsonRequest(method, token string, body []byte) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/api/"+method, bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	r.Header.Set("Authorization", "Bearer "+token)
+	return r
+}
