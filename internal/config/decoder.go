@@ -24,6 +24,9 @@ type decoder struct {
 	places   map[string]Place
 	anchors  []anchor
 	nodes    int
+	// noSources is set when sources could not be read at all: then nothing can be said of names of
+	// sources.
+	noSources bool
 	// known are the keys that were asked for, by the general key of their section
 	// ("sources[].urls" is "urls" under "sources[]"): all the keys there are.
 	known map[string][]string

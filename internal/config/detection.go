@@ -19,7 +19,7 @@ func (m *mapping) duration(name string, fallback, least time.Duration) time.Dura
 	case v < least && v <= 0:
 		m.d.wrong(t, "must be longer than zero")
 	case v < least:
-		m.d.wrong(t, fmt.Sprintf("is too short: the least is %s", least))
+		m.d.wrong(t, fmt.Sprintf("is too short: the least is %s", FormatDuration(least)))
 	default:
 		return v
 	}
@@ -127,6 +127,9 @@ func (d *decoder) detection(m *mapping, sources []Source) Detection {
 
 // sourceOfDetections checks that t names a cluster; it is empty after a problem.
 func (d *decoder) sourceOfDetections(t text, sources []Source) string {
+	if d.noSources {
+		return ""
+	}
 	names := make([]string, 0, len(sources))
 	for _, s := range sources {
 		if s.Name == t.value {

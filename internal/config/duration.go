@@ -63,6 +63,22 @@ func ParseDuration(text string) (time.Duration, error) {
 	return sum, nil
 }
 
+// FormatDuration writes a duration as ParseDuration reads it, to whole milliseconds, the rest cut
+// off. Negative durations are zero.
+func FormatDuration(d time.Duration) string {
+	var out strings.Builder
+	for _, u := range durationUnits {
+		if n := d / u.unit; n > 0 {
+			fmt.Fprintf(&out, "%d%s", n, u.name)
+			d %= u.unit
+		}
+	}
+	if out.Len() == 0 {
+		return "0s"
+	}
+	return out.String()
+}
+
 // Rate is at most Count of something in Per. The zero Rate is off: no limit.
 type Rate struct {
 	Count int
@@ -77,12 +93,11 @@ func (r Rate) String() string {
 	if r.Off() {
 		return "off"
 	}
-	for _, u := range durationUnits {
-		if u.unit == r.Per {
-			return fmt.Sprintf("%d/%s", r.Count, u.name)
-		}
+	per := FormatDuration(r.Per)
+	if one, ok := strings.CutPrefix(per, "1"); ok && strings.Trim(one, "abcdefghijklmnopqrstuvwxyz") == "" {
+		per = one
 	}
-	return fmt.Sprintf("%d/%s", r.Count, r.Per)
+	return fmt.Sprintf("%d/%s", r.Count, per)
 }
 
 // ParseRate reads a rate: off, or a whole number of at least 1, a slash, and a time: 6/m, 1/s,

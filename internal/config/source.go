@@ -20,7 +20,9 @@ const nameRule = "is not a name: use letters, digits, and - _ . after the first"
 
 // sources reads the sources.
 func (d *decoder) sources(root *mapping) []Source {
+	before := len(d.problems)
 	items, _ := root.list("sources")
+	d.noSources = len(d.problems) > before
 	var sources []Source
 	first := map[string]int{}
 	for _, it := range items {
