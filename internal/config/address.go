@@ -106,7 +106,11 @@ func (d *decoder) url(t text, schemes ...string) (*url.URL, bool) {
 	}
 	u, err := parseURL(t.value, schemes...)
 	if err == nil && u.User != nil {
-		err = errors.New("has a user in it: take it out of the URL; a source has username and password keys")
+		said := "has a user in it: take it out of the URL"
+		if strings.HasPrefix(t.key, "sources") {
+			said += "; a source has username and password keys"
+		}
+		err = errors.New(said)
 	}
 	if err != nil {
 		d.wrong(t, err.Error())

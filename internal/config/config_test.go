@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 var compareConfigs = cmp.Options{
@@ -362,5 +363,44 @@ func TestDocumentedDefaultsAreTheDefaults(t *testing.T) {
 	}
 	if route.RepeatInterval != 0 {
 		t.Errorf("repeat_interval is %s, documented as off", route.RepeatInterval)
+	}
+}
+
+func TestValuesAreTakenAsTheyAreMeant(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/problems/valid.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, f := range archive.Files {
+		files[f.Name] = string(f.Data)
+	}
+	c, err := Parse("tocsin.yaml", []byte(files["tocsin.yaml"]), environment(files["env"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []struct{ key, got, want string }{
+		{"listen", c.Listen.String(), "[::1]:0"},
+		{"data_dir", c.DataDir, "$HOME and ${HOME}"},
+		{"cloud_id", c.Sources[0].CloudID, "my:deployment:ZXhhbXBsZS5jb20kYWJjJGRlZg=="},
+		{"ca_fingerprint", c.Sources[0].CAFingerprint, strings.Repeat("aabbccddeeff00112233445566778899", 2)},
+		{"urls", c.Sources[1].URLs[0].String(), "https://es.example.com:9200/base/"},
+		{"password", c.Sources[1].Password.Reveal(), "hush $word ${not} looked into"},
+		{"proxy_url", c.Sources[1].ProxyURL.String(), "socks5://u:hush@proxy:1080"},
+		{"poll", c.Detections[0].Poll.String(), "5s"},
+		{"name", c.Detections[0].Name, "My.logs/x"},
+		{"kibana_url", c.Detections[1].KibanaURL.String(), "http://kibana/base"},
+		{"api_url", c.Slack.APIURL.String(), "http://127.0.0.1:8080/api/"},
+		{"in_doubt", string(c.Slack.InDoubt), "drop"},
+	} {
+		if v.got != v.want {
+			t.Errorf("%s is %q, want %q", v.key, v.got, v.want)
+		}
+	}
+	if c.Detections[0].Since != (Since{}) || c.Detections[1].Since != (Since{All: true}) {
+		t.Errorf("since: %+v and %+v, want now and all", c.Detections[0].Since, c.Detections[1].Since)
+	}
+	if c.Route.GroupBy == nil || len(c.Route.GroupBy) != 0 || c.Route.GroupWait != 0 || c.Route.RepeatInterval != 24*time.Hour {
+		t.Errorf("route: %+v", c.Route)
 	}
 }
