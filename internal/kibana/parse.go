@@ -257,3 +257,9 @@ func isLink(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
+
+// legacy reports whether the document parsed last was of 7.x.
+func (p *Parser) legacy() bool {
+	w := &p.walk
+	return w.got[slotSignalName] != nil || w.got[slotSignalStatus] != nil || w.got[slotSignalUUID] != nil
+}
