@@ -12,7 +12,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // mostBytes is the largest configuration or secret file read.
@@ -83,7 +85,6 @@ func (d *decoder) config(root ast.Node, c *Config) {
 
 // parse turns the text into the one YAML document it must be; nil stands for an empty one.
 func (d *decoder) parse(text []byte) (root ast.Node, ok bool) {
-	start := d.start()
 	text = []byte(strings.TrimPrefix(string(text), "\ufeff"))
 	if !utf8.Valid(text) {
 		line, column := 1, 1
@@ -103,21 +104,7 @@ func (d *decoder) parse(text []byte) (root ast.Node, ok bool) {
 	d.source = newSource(d.file, string(text))
 	file, err := parseYAML(text)
 	if err != nil {
-		place, said := start, err.Error()
-		var syntax yaml.Error
-		if errors.As(err, &syntax) {
-			said = syntax.GetMessage()
-			if token := syntax.GetToken(); token != nil && token.Position != nil {
-				place = d.source.place(token.Position.Line, token.Position.Column)
-			}
-		}
-		said = "is not valid YAML: " + said
-		if line := d.source.line(place.Line); strings.Contains(line, "${") && strings.ContainsAny(line, "[{,") {
-			said += `; a ${VAR} inside [ ] or { } must be in quotes: ["${VAR}"]`
-		} else {
-			said += "; look at the indentation, quotes and brackets here and in the line before"
-		}
-		d.problem(place, said)
+		d.syntax(err)
 		return nil, false
 	}
 	var documents []ast.Node
@@ -140,6 +127,33 @@ func (d *decoder) parse(text []byte) (root ast.Node, ok bool) {
 	return documents[0], true
 }
 
+// syntax reports what the parser refuses.
+func (d *decoder) syntax(err error) {
+	place, said := d.start(), ""
+	var syntax yaml.Error
+	if !errors.As(err, &syntax) {
+		said = err.Error()
+	} else { // its Error would show the lines around, with their secrets
+		said = syntax.GetMessage()
+		if at := syntax.GetToken(); at != nil && at.Position != nil {
+			place = d.source.place(at.Position.Line, at.Position.Column)
+		}
+	}
+	said = "is not valid YAML: " + said
+	if line := d.source.line(place.Line); strings.Contains(line, "${") && strings.ContainsAny(line, "[{,") {
+		said += `; a ${VAR} inside [ ] or { } must be in quotes: ["${VAR}"]`
+	} else {
+		said += "; look at the indentation, quotes and brackets here and in the line before"
+	}
+	d.problem(place, said)
+}
+
+// What the parser is given at most: its time and memory grow with the square of the depth.
+const (
+	mostTokens = 50_000
+	mostDepth  = 100
+)
+
 // parseYAML is the library's parser. Its panics on broken input are errors like others: the text
 // is the user's, and a half-written file must not end the program with a stack trace.
 func parseYAML(text []byte) (file *ast.File, err error) {
@@ -148,7 +162,28 @@ func parseYAML(text []byte) (file *ast.File, err error) {
 			file, err = nil, errors.New("the text cannot be understood")
 		}
 	}()
-	return parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(string(text))
+	if len(tokens) > mostTokens {
+		return nil, &yaml.SyntaxError{Message: "the file is too long", Token: tokens[mostTokens]}
+	}
+	brackets, dashes, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position != nil && t.Position.Line != line {
+			dashes, line = 0, t.Position.Line
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets--
+		case token.SequenceEntryType, token.MappingKeyType:
+			dashes++
+		}
+		if brackets > mostDepth || dashes > mostDepth {
+			return nil, &yaml.SyntaxError{Message: "the values are nested too deep", Token: t}
+		}
+	}
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
 // readFile reads a file of at most mostBytes. Its errors do not name the path.

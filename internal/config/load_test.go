@@ -104,3 +104,18 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// The library's parser needs memory by the square of the depth, so these must not reach it.
+func TestTextThatIsTooDeepOrTooLongIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		strings.Repeat("[", 30_000):                "tocsin.yaml:1:101: is not valid YAML: the values are nested too deep",
+		"a: " + strings.Repeat("{a: [", 10_000):    "the values are nested too deep",
+		"\n" + strings.Repeat("- ", 30_000):        "tocsin.yaml:2:201: is not valid YAML: the values are nested too deep",
+		strings.Repeat("a: b\n", mostTokens/3+100): "tocsin.yaml:16667:4: is not valid YAML: the file is too long",
+	} {
+		_, err := Parse("tocsin.yaml", []byte(text), environment(""))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.20q...: %.200v, want it to say %q", text, err, want)
+		}
+	}
+}
