@@ -300,4 +300,3 @@ func (s *Sender) word(code string) string {
 func printable(text string, most int) string {
 	return cutTo(tidy(text), most)
 }
-

@@ -206,4 +206,3 @@ func problemOf(about string, err error) Finding {
 	}
 	return Finding{LevelProblem, about + ": " + err.Error(), ""}
 }
-

@@ -109,7 +109,7 @@ func (f *failure) judgePost(channel string) error {
 	case classToken:
 		return &notice.RejectedError{Scope: notice.ScopeService, Code: f.code, Hint: f.hint(channel)}
 	default:
-		return &notice.RetryError{Scope: notice.ScopeMessage, Code: f.code, Err: detail(f.detail)}
+		return &notice.RetryError{Scope: notice.ScopeMessage, Code: f.code, Err: textError(f.detail)}
 	}
 }
 
@@ -142,11 +142,11 @@ func (f *failure) judgeRead(channel string) error {
 	case classToken:
 		return &notice.RejectedError{Scope: notice.ScopeService, Code: f.code, Hint: f.hint(channel)}
 	default:
-		return &notice.RetryError{After: f.after, Scope: notice.ScopeChannel, Code: f.code, Err: detail(f.detail)}
+		return &notice.RetryError{After: f.after, Scope: notice.ScopeChannel, Code: f.code, Err: textError(f.detail)}
 	}
 }
 
-func detail(text string) error {
+func textError(text string) error {
 	if text == "" {
 		return nil
 	}

@@ -1,13 +1,240 @@
 package slack
 
-import "tocsin/internal/notice"
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
+	"tocsin/internal/alert"
+	"tocsin/internal/notice"
+)
+
+// What a message may hold, below Slack's limits: 50 blocks, 3,000 characters a section, 2,000 a field,
+// 10 fields, about 13,200 characters in all blocks together, 4,000 of text before Slack splits it.
+const (
+	totalMost   = 12000
+	sectionMost = 2900
+	fieldsMost  = 10
+	textMost    = 3900
+	plainMost   = 1500
+
+	nameMost   = 200 // a rule's name
+	labelMost  = 60
+	valueMost  = 300
+	reasonMost = 1500
+	noteMost   = 400
+	prefixMost = 60
+	urlMost    = 1200
+	badgesMost = 3 // ATT&CK techniques, before "and 2 more"
+)
+
+// rendering is how a notice looks.
 type rendering struct {
-	text        string
+	text        string // alone where nothing else can be shown: notifications, screen readers
 	blocks      []block
 	attachments []attachment
 }
 
-func render(n notice.Notice, prefix string) rendering { return rendering{text: prefix} }
+// render lays a notice out. What matters at a glance stands in the message's own blocks, which Slack
+// always shows whole; the attachment has the colour of the severity, and little enough in it not to be
+// folded away.
+func render(n notice.Notice, prefix string) rendering {
+	if n.Prefix == "" {
+		n.Prefix = prefix
+	}
+	if len(n.Items) > notice.NamedMost {
+		n.Items = n.Items[:notice.NamedMost]
+	}
+	n.Count = max(n.Count, len(n.Items))
+	if n.Plain {
+		return rendering{text: plainText(n, plainMost, true)}
+	}
+	r := rendering{text: plainText(n, textMost, false)}
+	switch {
+	case n.Kind != notice.KindDigest && n.Count == 1 && len(n.Items) == 1:
+		r.alert(n)
+	default:
+		r.many(n)
+	}
+	return r
+}
 
-func cutTo(s string, most int) string { return s }
+// add appends a block of the message's own.
+func (r *rendering) add(b block) { r.blocks = append(r.blocks, b) }
+
+// section appends finished mrkdwn.
+func (r *rendering) section(s string) { r.add(block{Type: "section", Text: mrkdwn(s)}) }
+
+// fields appends labelled values, as many as a block takes.
+func (r *rendering) fields(fields []*text) {
+	if len(fields) > 0 {
+		r.add(block{Type: "section", Fields: fields[:min(len(fields), fieldsMost)]})
+	}
+}
+
+// foot is the coloured end of the message: one line of parts, and a line for the reader.
+func (r *rendering) foot(color string, parts []string, note string) {
+	var blocks []block
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	if len(parts) > 0 {
+		blocks = append(blocks, block{Type: "context", Elements: []*text{mrkdwn(strings.Join(parts, "  ·  "))}})
+	}
+	if note = inline(note, noteMost); note != "" {
+		blocks = append(blocks, block{Type: "context", Elements: []*text{mrkdwn(note)}})
+	}
+	if len(blocks) == 0 {
+		blocks = []block{{Type: "context", Elements: []*text{mrkdwn("Tocsin")}}}
+	}
+	r.attachments = []attachment{{Color: color, Blocks: blocks}}
+}
+
+// looks are how a severity is shown.
+var looks = map[alert.Severity]struct{ icon, word, color string }{
+	alert.SeverityCritical: {":red_circle:", "Critical", "#c4162a"},
+	alert.SeverityHigh:     {":large_orange_circle:", "High", "#f2711c"},
+	alert.SeverityMedium:   {":large_yellow_circle:", "Medium", "#f2c037"},
+	alert.SeverityLow:      {":large_blue_circle:", "Low", "#3b82f6"},
+	alert.SeverityUnknown:  {":white_circle:", "Alert", "#8b949e"},
+}
+
+const closedColor = "#2da44e"
+
+func look(s alert.Severity) struct{ icon, word, color string } {
+	l, known := looks[s]
+	if !known {
+		return looks[alert.SeverityUnknown]
+	}
+	return l
+}
+
+// color is the severity's, or green once an analyst has closed all there is.
+func color(n notice.Notice) string {
+	closed := len(n.Items) > 0 && n.Count == len(n.Items)
+	for _, it := range n.Items {
+		closed = closed && it.Status == alert.StatusClosed
+	}
+	if closed {
+		return closedColor
+	}
+	return look(n.Severity).color
+}
+
+// title is the first line: prefix, icon and a bold name, which links where a link is given.
+func title(n notice.Notice, name, target string) string {
+	line := look(n.Severity).icon + " *" + link(target, name, urlMost) + "*"
+	if prefix := inline(n.Prefix, prefixMost); prefix != "" {
+		line = prefix + " " + line
+	}
+	return line
+}
+
+func ruleName(name string, most int) string {
+	if name = inline(name, most); name == "" {
+		return "Alert without a rule"
+	}
+	return name
+}
+
+// status shows what an analyst said of an alert; nothing while it is open.
+func status(s alert.Status) string {
+	switch s {
+	case alert.StatusAcknowledged:
+		return ":eyes: acknowledged"
+	case alert.StatusClosed:
+		return ":white_check_mark: closed"
+	}
+	return ""
+}
+
+// attackID is the shape of a technique's id, which alone is made a link.
+var attackID = regexp.MustCompile(`^T\d{4}(\.\d{3})?$`)
+
+// attack lists the ATT&CK techniques of some alerts, or their tactics where no technique is named. A
+// technique gives way to its own subtechnique.
+func attack(items []notice.Item) string {
+	var out []string
+	seen := map[string]bool{}
+	sub := map[string]bool{}
+	for _, it := range items {
+		for _, t := range it.Attack {
+			if parent, _, ok := strings.Cut(t.TechniqueID, "."); ok {
+				sub[parent] = true
+			}
+		}
+	}
+	for _, it := range items {
+		for _, t := range it.Attack {
+			id, name := t.TechniqueID, t.TechniqueName
+			if id == "" && name == "" {
+				id, name = t.TacticID, t.TacticName
+			}
+			key := id + "\x00" + name
+			if id != "" {
+				key = id
+			}
+			if seen[key] || sub[id] {
+				continue
+			}
+			seen[key] = true
+			shown := inline(id, labelMost)
+			if attackID.MatchString(id) {
+				shown = link("https://attack.mitre.org/techniques/"+strings.ReplaceAll(id, ".", "/")+"/", id, urlMost)
+			}
+			if s := strings.TrimSpace(shown + " " + inline(name, labelMost)); s != "" {
+				out = append(out, s)
+			}
+		}
+	}
+	return listed(out, badgesMost)
+}
+
+// listed joins up to so many and counts the rest.
+func listed(all []string, most int) string {
+	if len(all) <= most {
+		return strings.Join(all, ", ")
+	}
+	return strings.Join(all[:most], ", ") + " and " + number(len(all)-most) + " more"
+}
+
+func risk(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) || v <= 0 || v > 1e9 {
+		return ""
+	}
+	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
+}
+
+// number writes a count with commas between thousands.
+func number(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return number(n) + " " + noun
+}
+
+// period says from when to when, or the one moment it was.
+func period(since, until time.Time) string {
+	switch {
+	case !dated(since) && !dated(until):
+		return ""
+	case !dated(since):
+		return moment(until, fullTime)
+	case !dated(until) || until.Unix() <= since.Unix():
+		return moment(since, fullTime)
+	case until.Sub(since) < 12*time.Hour:
+		return moment(since, fullTime) + " – " + moment(until, clockTime)
+	default:
+		return moment(since, fullTime) + " – " + moment(until, fullTime)
+	}
+}

@@ -1,0 +1,145 @@
+package slack
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"tocsin/internal/notice"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Each golden file holds a notice as JSON and the message that is made of it.
+func TestNoticesLookAsAgreed(t *testing.T) {
+	files, err := filepath.Glob("testdata/render/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var n notice.Notice
+			dec := json.NewDecoder(strings.NewReader(string(a.Files[0].Data)))
+			dec.DisallowUnknownFields()
+			if err := dec.Decode(&n); err != nil {
+				t.Fatalf("%s: %v", a.Files[0].Name, err)
+			}
+			r := render(n, "")
+			got := jsonOf(t, map[string]any{"text": r.text, "blocks": r.blocks, "attachments": r.attachments})
+			judge(t, r)
+			if *update {
+				a.Files = append(a.Files[:1], txtar.File{Name: "message.json", Data: []byte(got)})
+				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if len(a.Files) < 2 {
+				t.Fatal("the message is missing; run with -update and look at it")
+			}
+			if diff := cmp.Diff(string(a.Files[1].Data), got); diff != "" {
+				t.Errorf("the message changed (-want +got); if it should, run with -update:\n%s", diff)
+			}
+		})
+	}
+}
+
+func jsonOf(t *testing.T, v any) string {
+	t.Helper()
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestPrefixComesFirst(t *testing.T) {
+	for _, n := range samples() {
+		for _, plain := range []bool{false, true} {
+			n.Plain = plain
+			r := render(n, "[demo]")
+			if !strings.HasPrefix(r.text, "[demo] ") {
+				t.Errorf("text begins %.40q", r.text)
+			}
+			if !plain && !strings.HasPrefix(r.blocks[0].Text.Text, "[demo] ") {
+				t.Errorf("the first block begins %.40q", r.blocks[0].Text.Text)
+			}
+		}
+	}
+	n := samples()[0]
+	n.Prefix = "[own]"
+	if r := render(n, "[demo]"); !strings.HasPrefix(r.text, "[own] ") {
+		t.Errorf("text begins %.40q, want the notice's own prefix", r.text)
+	}
+}
+
+func TestPlainNoticesAreTextAlone(t *testing.T) {
+	for _, n := range samples() {
+		n.Plain = true
+		r := render(n, "")
+		if r.blocks != nil || r.attachments != nil || r.text == "" {
+			t.Errorf("got %d blocks, %d attachments, text %q", len(r.blocks), len(r.attachments), r.text)
+		}
+		if width(r.text) > plainMost {
+			t.Errorf("%d characters, want at most %d", width(r.text), plainMost)
+		}
+	}
+}
+
+func TestEveryAlertOfAGroupIsNamed(t *testing.T) {
+	n := samples()[1]
+	item := n.Items[0]
+	item.Reason = strings.Repeat("<&>", 1000)
+	item.URL = "https://kibana.example/" + strings.Repeat("a", 450)
+	n.Items = nil
+	for i := range notice.NamedMost {
+		item.Host = strings.Repeat("&", 2000) + string(rune('a'+i))
+		item.User = strings.Repeat("<", 2000) + string(rune('a'+i))
+		item.Rule = strings.Repeat(">", 2000) + string(rune('a'+i))
+		n.Items = append(n.Items, item)
+	}
+	n.Count = 120
+	r := render(n, "")
+	judge(t, r)
+	lines := 0
+	for _, b := range r.blocks {
+		if b.Text != nil {
+			lines += strings.Count(b.Text.Text, "• <!date^1774425600") // each begins with its time
+		}
+	}
+	if lines != notice.NamedMost {
+		t.Errorf("%d alerts are named, want %d", lines, notice.NamedMost)
+	}
+	if !strings.Contains(jsonOf(t, r.blocks), "and 100 more") {
+		t.Error("what is not named is not counted")
+	}
+	if !strings.HasSuffix(r.text, " more") {
+		t.Errorf("the text ends %q, want what is not named counted", r.text[len(r.text)-40:])
+	}
+}
+
+func TestTimesAreShownInTheReadersZone(t *testing.T) {
+	at := time.Date(2026, 3, 25, 8, 0, 0, 0, time.UTC)
+	if got, want := moment(at, fullTime), "<!date^1774425600^{date_short_pretty} {time_secs}|2026-03-25 08:00:00 UTC>"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, none := range []time.Time{{}, time.Unix(0, 0), time.Unix(-5, 0), time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if got := moment(none, fullTime); got != "" {
+			t.Errorf("%s is shown as %s", none, got)
+		}
+	}
+}
