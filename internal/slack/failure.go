@@ -179,7 +179,7 @@ func isTLS(err error) bool {
 		alert   tls.AlertError
 		unknown x509.UnknownAuthorityError
 	)
-	return errors.As(err, &verify) || errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &unknown)
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verify) || errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &unknown)
 }
 
 // result names a judged error for the metrics.
