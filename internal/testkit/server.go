@@ -41,6 +41,9 @@ var wants = map[Kind]want{
 	Elastic7:    {"TOCSIN_TEST_ES7", "elasticsearch", []int{7}},
 }
 
+// Variable returns the name of the environment variable that says where a node of this kind is.
+func (k Kind) Variable() string { return wants[k].variable }
+
 // Node is a running cluster of one node.
 type Node struct {
 	Kind     Kind

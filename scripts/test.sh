@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# test.sh: the whole test run behind `make test`. Starts the real search servers that the environment does not
+# name yet, vets, fuzzes each parser for a moment, runs every test under the race detector, stops what
+# it started, and ends with a list of the servers and documents that were used or not, and why.
+#
+# SERVERS      kinds to start (opensearch opensearch2 elastic8 elastic7), or none; all unless set
+# TOCSIN_TEST_SERVERS=required    a server that cannot be started ends the run, as in CI
+# TESTS        packages to test, ./... unless set     FUZZTIME  inputs or time for each parser, 0 for none
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/tocsin-test.XXXXXX")
+required=$([ "${TOCSIN_TEST_SERVERS:-}" = required ] && echo yes || true)
+
+finish() {
+	local status=$?
+	trap - EXIT
+	scripts/servers/stop.sh "$scratch/servers" || true
+	rm -rf "$scratch"
+	exit $status
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+
+title() { printf '\n== %s\n' "$*"; }
+
+command -v go >/dev/null || { echo "missing: go. Install Go $(sed -n 's/^go //p' go.mod) or newer" >&2; exit 1; }
+title "what is needed"
+if ! scripts/prerequisites.sh; then
+	[ -z "$required" ] || exit 1
+fi
+
+title "vet, build and the house plan"
+go vet ./...
+go test -count=1 .
+go build -o "$scratch/closing" ./scripts/closing
+
+# Kinds the environment names already are used as they are.
+kinds=()
+for kind in ${SERVERS:-opensearch opensearch2 elastic8 elastic7}; do
+	case $kind in
+	none) ;;
+	opensearch) [ -n "${TOCSIN_TEST_OPENSEARCH:-}" ] || kinds+=("$kind") ;;
+	opensearch2) [ -n "${TOCSIN_TEST_OPENSEARCH2:-}" ] || kinds+=("$kind") ;;
+	elastic8) [ -n "${TOCSIN_TEST_ES8:-}" ] || kinds+=("$kind") ;;
+	elastic7) [ -n "${TOCSIN_TEST_ES7:-}" ] || kinds+=("$kind") ;;
+	*) echo "SERVERS: there is no kind of server named $kind; try: opensearch opensearch2 elastic8 elastic7 none" >&2; exit 1 ;;
+	esac
+done
+if [ ${#kinds[@]} -gt 0 ]; then
+	title "starting ${kinds[*]}"
+	mkdir "$scratch/servers"
+	chmod 755 "$scratch"
+	if ! scripts/servers/start.sh "$scratch/servers" "${kinds[@]}" >/dev/null; then
+		if [ -n "$required" ]; then
+			echo "TOCSIN_TEST_SERVERS=required and not every server could be started" >&2
+			exit 1
+		fi
+	fi
+	# shellcheck source=/dev/null
+	. "$scratch/servers/env"
+fi
+
+race=-race
+if [ "$(go env CGO_ENABLED)" != 1 ] || ! command -v "$(go env CC | cut -d' ' -f1)" >/dev/null; then
+	echo "no C compiler: the tests run WITHOUT the race detector" >&2
+	race=
+fi
+
+fuzz=0
+if [ "${FUZZTIME:-2000x}" != 0 ]; then
+	title "each fuzz test, ${FUZZTIME:-2000x}"
+	FUZZTIME=${FUZZTIME:-2000x} scripts/fuzz.sh || fuzz=$?
+fi
+
+title "every test${race:+, with the race detector}"
+status=0
+TOCSIN_TEST_REPORT=$scratch/report go test -json $race -count=1 -p 2 -timeout "${TIMEOUT:-20m}" ${TESTS:-./...} |
+	"$scratch/closing" -report "$scratch/report" -unavailable "$scratch/servers/unavailable" || status=1
+[ -n "$race" ] || echo "NOT USED: the race detector (no C compiler)"
+if [ $fuzz != 0 ]; then
+	echo "FAILED: a fuzz test, see above"
+	status=1
+fi
+exit $status
