@@ -40,26 +40,6 @@ func (m *mapping) rate(name string, fallback Rate) Rate {
 	return r
 }
 
-// filter reads a key that must be KQL on the alert. What is wrong with it is reported where in
-// the text it is.
-func (m *mapping) filter(name string) string {
-	t, ok := m.text(name)
-	if !ok {
-		return ""
-	}
-	offset, err := compileFilter(t.value)
-	if err == nil {
-		return t.value
-	}
-	place := t.place
-	if offset >= 0 && offset < len(t.from) {
-		place = m.d.placeIn(t, t.from[offset])
-	}
-	said, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
-	m.d.problem(place, fmt.Sprintf("%s is not a KQL filter: %s", t, said))
-	return ""
-}
-
 // detections reads the detections; sources are those that could be read.
 func (d *decoder) detections(root *mapping, sources []Source) []Detection {
 	items, _ := root.list("detections")

@@ -99,12 +99,3 @@ func (d *decoder) repeat(m *mapping, fallback time.Duration) time.Duration {
 	}
 	return fallback
 }
-
-// compileFilter compiles KQL on the alert. After an error, offset is the byte where it is wrong,
-// or -1.
-var compileFilter = func(text string) (offset int, err error) {
-	if strings.TrimSpace(text) == "" {
-		return 0, fmt.Errorf("it is empty")
-	}
-	return -1, nil
-}
