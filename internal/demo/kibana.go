@@ -99,8 +99,16 @@ func (d *Detections) Make(kibana string, kind DetectionKind, at time.Time) Detec
 	if !slices.Contains(DetectionKinds(kibana), kind) {
 		kind = QueryDetection
 	}
-	f := d.find(kind, at)
-	out := Detection{ID: f.id, Time: at.UTC().Truncate(time.Millisecond)}
+	out, err := d.write(kibana, kind, d.find(kind, at))
+	if err != nil {
+		panic("demo: a sample cannot be written: " + err.Error()) // only strings, numbers and maps are in it
+	}
+	return out
+}
+
+// write gives a finding the shape of a version.
+func (d *Detections) write(kibana string, kind DetectionKind, f finding) (Detection, error) {
+	out := Detection{ID: f.id, Time: f.at}
 	var source map[string]any
 	if older(kibana, "8.0") {
 		out.Index = ".siem-signals-" + d.space + "-000001"
@@ -110,11 +118,8 @@ func (d *Detections) Make(kibana string, kind DetectionKind, at time.Time) Detec
 		source = d.alert(kibana, kind, f)
 	}
 	body, err := json.Marshal(source)
-	if err != nil {
-		panic("demo: a sample cannot be written: " + err.Error()) // only strings, numbers and maps are in it
-	}
 	out.Source = body
-	return out
+	return out, err
 }
 
 // finding is what a detection is about, whatever shape it is written in.

@@ -133,7 +133,7 @@ func (s *Source) Waiting(ctx context.Context) (count int64, oldest, newest time.
 		must = list{obj{"range": obj{"@timestamp": obj{"gte": fmt.Sprintf("now-%ds", int64(s.o.Since/time.Second))}}}}
 	}
 	r, err := s.o.Client.Search(ctx, elastic.Search{Indices: names, Body: obj{
-		"size": 0, "track_total_hits": true,
+		"size": 1, "_source": false, "track_total_hits": true, // one: see clockBody
 		"query": obj{"bool": obj{"filter": must, "must_not": list{
 			obj{"exists": obj{"field": "kibana.alert.building_block_type"}},
 			obj{"exists": obj{"field": "signal.rule.building_block_type"}},

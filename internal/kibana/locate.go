@@ -21,7 +21,7 @@ func aliases(space string) []string { return []string{alertsPrefix + space, sign
 
 // probe asks for one alias by the very search that will read it: no other privilege tells as much.
 func probe(ctx context.Context, c *elastic.Client, alias string) (access, *elastic.Response, error) {
-	r, err := c.Search(ctx, elastic.Search{Indices: []string{alias}, Body: obj{"size": 0, "track_total_hits": false, "aggs": clockAggs}})
+	r, err := c.Search(ctx, elastic.Search{Indices: []string{alias}, Body: clockBody})
 	switch {
 	case err == nil && r.Shards.Total == 0:
 		return absent, nil, nil

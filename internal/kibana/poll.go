@@ -32,7 +32,7 @@ type queue struct {
 func (s *Source) poll(ctx context.Context) error {
 	size := listMost
 	if len(s.memory) > listMost {
-		size = 0 // it would not be all of them
+		size = 1 // it would not be all of them; see clockBody
 	}
 	body := obj{
 		"size": size, "_source": false, "seq_no_primary_term": true, "track_total_hits": true,

@@ -63,6 +63,10 @@ var clockAggs = obj{
 	"newest": obj{"max": obj{"field": "@timestamp"}},
 }
 
+// clockBody asks for nothing but the cluster's time. One hit, because OpenSearch 3 calls a search for
+// aggregations alone ended early when it could answer without looking at documents.
+var clockBody = obj{"size": 1, "_source": false, "track_total_hits": true, "aggs": clockAggs}
+
 // clock reads what clockAggs asked for.
 func clock(r *elastic.Response) (now, newest time.Time, err error) {
 	var aggs struct {

@@ -34,7 +34,7 @@ func closePages(ctx context.Context, p *elastic.Pages, log *slog.Logger) {
 
 // startScan begins to read the window in full.
 func (s *Source) startScan(ctx context.Context) error {
-	r, err := s.o.Client.Search(ctx, elastic.Search{Indices: s.located, Body: obj{"size": 0, "track_total_hits": false, "aggs": clockAggs}})
+	r, err := s.o.Client.Search(ctx, elastic.Search{Indices: s.located, Body: clockBody})
 	if err != nil {
 		return err
 	}
