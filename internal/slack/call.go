@@ -188,6 +188,10 @@ func notSlack(r *reply, parseErr error) error {
 	if parseErr == nil {
 		return errors.New(http.StatusText(r.status))
 	}
+	var syntax *json.SyntaxError
+	if errors.As(parseErr, &syntax) {
+		parseErr = errors.New("it is not JSON, or not all of it")
+	}
 	kind, _, _ := strings.Cut(r.header.Get("Content-Type"), ";")
 	return fmt.Errorf("the answer of %d bytes of %s cannot be read: %w", len(r.body), printable(cmp.Or(kind, "no type"), 60), parseErr)
 }

@@ -91,7 +91,7 @@ func (s *Sender) resolve(ctx context.Context, name string, fresh bool) (string, 
 			return id, nil
 		}
 	}
-	c, err := s.list(ctx, name, true)
+	c, err := s.lookup(ctx, name)
 	if err != nil {
 		return "", err
 	}
@@ -150,6 +150,24 @@ func (s *Sender) listOf(ctx context.Context, name string, live bool, kinds strin
 		args.Set("cursor", next)
 	}
 	return nil, errors.New("list channels: the pages do not end")
+}
+
+// lookup finds a channel, archived ones last; nil when there is none of that name.
+func (s *Sender) lookup(ctx context.Context, name string) (*channel, error) {
+	if !isID(name) {
+		c, err := s.list(ctx, name, true)
+		if c != nil || err != nil {
+			return c, err
+		}
+		return s.list(ctx, name, false)
+	}
+	var info struct {
+		Channel channel `json:"channel"`
+	}
+	if err := s.get(ctx, methodInfo, url.Values{"channel": {name}}, &info); err != nil {
+		return nil, err
+	}
+	return &info.Channel, nil
 }
 
 // join makes the app a member of a public channel, and reports whether it is one now.

@@ -154,24 +154,6 @@ func missingList(may func(scope string) bool) string {
 	return "; or write its id instead, since the app lacks the scopes to see all channels"
 }
 
-// lookup finds a channel, archived ones too; nil when there is none.
-func (s *Sender) lookup(ctx context.Context, name string) (*channel, error) {
-	if !isID(name) {
-		c, err := s.list(ctx, name, true)
-		if c != nil || err != nil {
-			return c, err
-		}
-		return s.list(ctx, name, false)
-	}
-	var info struct {
-		Channel channel `json:"channel"`
-	}
-	if err := s.get(ctx, methodInfo, url.Values{"channel": {name}}, &info); err != nil {
-		return nil, err
-	}
-	return &info.Channel, nil
-}
-
 // checkWebhook sends what the webhook must refuse: a message without text.
 func (s *Sender) checkWebhook(ctx context.Context) []Finding {
 	poor := Finding{
@@ -182,13 +164,21 @@ func (s *Sender) checkWebhook(ctx context.Context) []Finding {
 	if f == nil || f.code == "no_text" || f.code == "invalid_payload" {
 		return []Finding{{LevelOK, "slack: the webhook answers", ""}, poor}
 	}
-	return []Finding{problemOf("slack webhook", f.judgeWebhook("its channel")), poor}
+	var err error = f
+	if judged := f.judgeWebhook("its channel"); !errors.Is(judged, notice.ErrUnknown) {
+		err = judged
+	}
+	return []Finding{problemOf("slack webhook", err), poor}
 }
 
 // problemOf tells an error as a finding.
 func problemOf(about string, err error) Finding {
 	var f *failure
-	if errors.As(err, &f) && !errors.Is(err, notice.ErrNoHistory) && !errors.Is(err, notice.ErrUnknown) {
+	switch heard := errors.As(err, &f); {
+	case errors.Is(err, notice.ErrNoHistory):
+	case heard && !f.unsent() && f.classOf() == classDoubt:
+		return Finding{LevelProblem, about + ": " + f.Error(), "check slack.api_url and slack.proxy_url; if they are right, Slack has trouble: wait, and check again"}
+	case heard:
 		err = f.judgePost("")
 	}
 	var rejected *notice.RejectedError
