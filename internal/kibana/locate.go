@@ -39,7 +39,7 @@ func probe(ctx context.Context, c *elastic.Client, alias string) (access, *elast
 // searched in one request, so what is behind both is read once. ready is false while there is none.
 func (s *Source) locate(ctx context.Context) (ready bool, err error) {
 	names := aliases(s.o.Space)
-	if len(s.located) == len(names) || s.located != nil && s.now().Sub(s.locatedAt).Abs() < relocateEvery {
+	if s.state.Begun && (len(s.located) == len(names) || len(s.located) > 0 && s.now().Sub(s.locatedAt).Abs() < relocateEvery) {
 		return true, nil
 	}
 	var found, missing, forbidden []string

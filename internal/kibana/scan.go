@@ -43,6 +43,10 @@ func (s *Source) startScan(ctx context.Context) error {
 		return err
 	}
 	s.state.bound(now)
+	if s.state.Complete.IsZero() {
+		// Should the first reading be broken off: what it has read may be changed from now on.
+		s.state.Complete = now
+	}
 	if newest.After(now) {
 		newest = now
 	}

@@ -23,7 +23,8 @@ type state struct {
 	Floor time.Time `json:"floor,omitzero"`
 	// Cursor is the newest time read up to, never beyond the cluster's own clock; zero before the first document.
 	Cursor time.Time `json:"cursor,omitzero"`
-	// Complete is when the last complete reading began: changes in place from then on are still to be read.
+	// Complete is when the last complete reading began, or the first one of all: changes in place from then
+	// on are still to be read.
 	Complete time.Time `json:"complete,omitzero"`
 	// Swept is when the last sweep was.
 	Swept time.Time `json:"swept,omitzero"`
