@@ -190,6 +190,14 @@ func code(s string, most int) string {
 	return "`" + s + "`"
 }
 
+// bold makes finished mrkdwn bold, unless a star in it would end that early.
+func bold(s string) string {
+	if strings.Contains(s, "*") {
+		return s
+	}
+	return "*" + s + "*"
+}
+
 // mrkdwn makes a text object of finished mrkdwn.
 func mrkdwn(s string) *text { return &text{Type: "mrkdwn", Text: s, Verbatim: true} }
 

@@ -65,9 +65,6 @@ func render(n notice.Notice, prefix string) rendering {
 // add appends a block of the message's own.
 func (r *rendering) add(b block) { r.blocks = append(r.blocks, b) }
 
-// section appends finished mrkdwn.
-func (r *rendering) section(s string) { r.add(block{Type: "section", Text: mrkdwn(s)}) }
-
 // fields appends labelled values, as many as a block takes.
 func (r *rendering) fields(fields []*text) {
 	if len(fields) > 0 {
@@ -124,7 +121,7 @@ func color(n notice.Notice) string {
 
 // title is the first line: prefix, icon and a bold name, which links where a link is given.
 func title(n notice.Notice, name, target string) string {
-	line := look(n.Severity).icon + " *" + link(target, name, urlMost) + "*"
+	line := look(n.Severity).icon + " " + bold(link(target, name, urlMost))
 	if prefix := inline(n.Prefix, prefixMost); prefix != "" {
 		line = prefix + " " + line
 	}

@@ -21,7 +21,7 @@ const factsMost = 8
 //	▌ risk 73 · T1110 Brute Force · Open in Kibana · Rule
 func (r *rendering) alert(n notice.Notice) {
 	it := n.Items[0]
-	state := []string{"*" + look(n.Severity).word + "*", period(it.Time, it.Time)}
+	state := []string{severityWord(n.Severity), period(it.Time, it.Time)}
 	if it.Count > 1 {
 		state = append(state, "*"+counted(it.Count, "time")+"*")
 	}
@@ -32,7 +32,7 @@ func (r *rendering) alert(n notice.Notice) {
 		state = append(state, ":hourglass: arrived late")
 	}
 	state = append(state, status(it.Status))
-	r.section(title(n, ruleName(it.Rule, nameMost), cmp.Or(it.URL, it.RuleURL)) + "\n" + joined(state))
+	r.head(title(n, ruleName(it.Rule, nameMost), cmp.Or(it.URL, it.RuleURL)), state)
 
 	if reason := literal(it.Reason, reasonMost); reason.Text != "" {
 		r.add(block{Type: "section", Text: reason, Expand: true})
@@ -66,18 +66,29 @@ func factFields(facts []alert.Fact) []*text {
 		if label == "" {
 			label = "Value"
 		}
-		out = append(out, mrkdwn("*"+label+"*\n"+value))
+		out = append(out, mrkdwn(bold(label)+"\n"+value))
 	}
 	return out
 }
 
-// joined puts the parts that are there on one line.
-func joined(parts []string) string {
-	var out []string
-	for _, p := range parts {
+// severityWord is empty for an alert that tells no severity.
+func severityWord(s alert.Severity) string {
+	if l := look(s); l != looks[alert.SeverityUnknown] {
+		return bold(l.word)
+	}
+	return ""
+}
+
+// head appends the title and, below it, the parts of the state that are there.
+func (r *rendering) head(title string, state []string) {
+	var parts []string
+	for _, p := range state {
 		if p != "" {
-			out = append(out, p)
+			parts = append(parts, p)
 		}
 	}
-	return strings.Join(out, "  ·  ")
+	if len(parts) > 0 {
+		title += "\n" + strings.Join(parts, "  ·  ")
+	}
+	r.add(block{Type: "section", Text: mrkdwn(title)})
 }

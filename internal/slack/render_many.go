@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -27,18 +28,11 @@ const (
 func (r *rendering) many(n notice.Notice) {
 	s := summarise(n)
 	name, to := s.title(n)
-	state := []string{"*" + look(n.Severity).word + "*", period(n.Since, n.Until)}
-	if n.Severity == alert.SeverityUnknown {
-		state = state[1:]
-	}
+	state := []string{severityWord(n.Severity), period(n.Since, n.Until)}
 	if n.Repeat {
 		state = append(state, ":repeat: still open")
 	}
-	head := title(n, name, to)
-	if line := joined(state); line != "" {
-		head += "\n" + line
-	}
-	r.section(head)
+	r.head(title(n, name, to), state)
 	if lines := s.tallyLines(n); len(lines) > 0 {
 		r.pack(lines)
 	}
@@ -149,7 +143,7 @@ func (s summary) fields(n notice.Notice) []*text {
 			continue
 		}
 		if v := code(f.Value, shortMost); v != "" {
-			out = append(out, mrkdwn("*"+inline(f.Name, labelMost)+joiner+"*\n"+v))
+			out = append(out, mrkdwn(bold(cmp.Or(inline(f.Name, labelMost), "Group"))+"\n"+v))
 		}
 	}
 	for _, names := range []struct {
@@ -180,8 +174,8 @@ type detail struct {
 }
 
 var details = []detail{
-	{rule: 80, name: 60, reason: 120, linked: true},
-	{rule: 60, name: 50, reason: 60, linked: true},
+	{rule: 80, name: 60, reason: 80, linked: true},
+	{rule: 60, name: 50, reason: 50, linked: true},
 	{rule: 50, name: 40, reason: 0, linked: true},
 	{rule: 50, name: 40, reason: 60, linked: false},
 	{rule: 50, name: 40, reason: 0, linked: false},
@@ -226,7 +220,7 @@ func (s summary) line(n notice.Notice, it notice.Item, d detail) string {
 	}
 	add(moment(it.Time, pattern))
 	if len(s.rules) > 1 {
-		add("*" + ruleName(it.Rule, d.rule) + "*")
+		add(bold(ruleName(it.Rule, d.rule)))
 	}
 	if len(s.hosts) > 1 {
 		add(code(it.Host, d.name))
