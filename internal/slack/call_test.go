@@ -330,6 +330,11 @@ func TestSecretsStandInNoError(t *testing.T) {
 			}
 		}
 	}
+	for _, s := range []*Sender{bot(t, "https://slack.example"), hook(t, "https://slack.example")} {
+		if text := fmt.Sprintf("%v %+v %#v %s", s, s, s, s.LogValue()); strings.Contains(text, "secret") {
+			t.Errorf("a secret in %q", text)
+		}
+	}
 	opts := Options{BotToken: testToken, WebhookURL: "https://hooks.slack.example" + testWebhook}
 	if text := fmt.Sprintf("%v %+v %#v %s", opts, opts, opts, opts.LogValue()); strings.Contains(text, "secret") {
 		t.Errorf("a secret in %q", text)

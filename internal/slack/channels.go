@@ -45,7 +45,7 @@ func (c *channelIDs) get(ctx context.Context, log *slog.Logger, name string) str
 	}
 	id, err := c.keep.Load(ctx, name)
 	if err != nil {
-		log.WarnContext(ctx, "the id of a channel could not be read", "channel", name, "err", err)
+		log.DebugContext(ctx, "the id of a channel could not be read", "channel", name, "err", err)
 		return ""
 	}
 	if id != "" {
@@ -70,7 +70,7 @@ func (c *channelIDs) learn(ctx context.Context, log *slog.Logger, name, id strin
 		return
 	}
 	if err := c.keep.Store(ctx, name, id); err != nil {
-		log.WarnContext(ctx, "the id of a channel could not be kept", "channel", name, "err", err)
+		log.DebugContext(ctx, "the id of a channel could not be kept", "channel", name, "err", err)
 	}
 }
 
@@ -177,7 +177,7 @@ func (s *Sender) join(ctx context.Context, name string) bool {
 		err = s.post(ctx, methodJoin, map[string]string{"channel": id}, nil)
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "the channel could not be joined", "channel", name, "err", err)
+		s.log.DebugContext(ctx, "the channel could not be joined", "channel", name, "err", err)
 		return false
 	}
 	s.log.InfoContext(ctx, "joined the channel", "channel", name)

@@ -44,14 +44,14 @@ var classes = func() map[string]class {
 		classQuota:   "message_limit_exceeded",
 		classLater:   "team_added_to_org org_login_required",
 		classMessage: "no_text msg_too_long msg_blocks_too_long invalid_blocks invalid_blocks_format invalid_attachments too_many_attachments " +
-			"attachment_payload_limit_exceeded metadata_too_large invalid_metadata_format invalid_metadata_schema metadata_must_be_sent_from_app " +
+			"attachment_payload_limit_exceeded metadata_too_large invalid_metadata_format invalid_metadata_schema " +
 			"markdown_text_conflict invalid_arg_name invalid_array_arg invalid_arguments invalid_json json_not_object invalid_form_data " +
 			"invalid_charset invalid_post_type missing_post_type",
 		classChannel: "channel_not_found not_in_channel is_archived restricted_action restricted_action_read_only_channel " +
 			"restricted_action_thread_only_channel restricted_action_thread_locked restricted_action_non_threadable_channel " +
 			"ekm_access_denied messages_tab_disabled cannot_reply_to_message",
 		classToken: "not_authed invalid_auth token_revoked token_expired account_inactive missing_scope not_allowed_token_type no_permission " +
-			"app_access_restricted access_denied accesslimited two_factor_setup_required enterprise_is_restricted team_access_not_granted",
+			"app_access_restricted access_denied accesslimited two_factor_setup_required enterprise_is_restricted team_access_not_granted metadata_must_be_sent_from_app",
 		classGone: "message_not_found cant_update_message edit_window_closed is_inactive block_mismatch",
 		classBusy: "update_failed",
 	} {
@@ -84,6 +84,10 @@ func (f *failure) classOf() class {
 func (f *failure) unsent() bool {
 	return !f.wrote && f.status == 0 || f.status == http.StatusProxyAuthRequired
 }
+
+// notMember reports that Slack refused because the app is not in the channel. A server's error is no
+// refusal, whatever it says.
+func (f *failure) notMember() bool { return f.code == "not_in_channel" && f.status < 500 }
 
 // judgePost turns a failed post to a channel into what the outbox decides by.
 func (f *failure) judgePost(channel string) error {

@@ -114,7 +114,7 @@ func (s *Sender) readPast(ctx context.Context, name string, since time.Time, get
 			err = s.pages(ctx, id, since, get, each)
 		}
 	}
-	if errors.As(err, &f) && f.code == "not_in_channel" && s.join(ctx, id) {
+	if errors.As(err, &f) && f.notMember() && s.join(ctx, id) {
 		err = s.pages(ctx, id, since, get, each)
 	}
 	return err

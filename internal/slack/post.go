@@ -87,7 +87,7 @@ func (s *Sender) Post(ctx context.Context, n notice.Notice) (notice.Receipt, err
 	m.ClientMsgID = s.clientMsgID(n.Key)
 	p, err := s.tell(ctx, m)
 	var refused *failure
-	if errors.As(err, &refused) && refused.code == "not_in_channel" && s.join(ctx, n.Channel) {
+	if errors.As(err, &refused) && refused.notMember() && s.join(ctx, n.Channel) {
 		p, err = s.tell(ctx, m)
 	}
 	if err != nil {

@@ -297,3 +297,21 @@ func TestAnswersAreCounted(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// A server's error is no refusal, whatever it says: nothing is posted after it.
+func TestOnlyAClearRefusalIsFollowedByASecondPost(t *testing.T) {
+	posts := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, methodPost) {
+			posts++
+			w.WriteHeader(http.StatusBadGateway)
+			_, _ = w.Write([]byte(`{"ok":false,"error":"not_in_channel"}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"ok":true,"channels":[{"id":"C0123456789","name":"alerts"}]}`))
+	}))
+	defer server.Close()
+	if _, err := bot(t, server.URL).Post(t.Context(), samples()[0]); meaning(err) != "unknown" || posts != 1 {
+		t.Errorf("%v after %d posts", err, posts)
+	}
+}

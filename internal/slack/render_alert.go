@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"cmp"
 	"strings"
 
 	"tocsin/internal/alert"
@@ -32,7 +31,11 @@ func (r *rendering) alert(n notice.Notice) {
 		state = append(state, ":hourglass: arrived late")
 	}
 	state = append(state, status(it.Status))
-	r.head(title(n, ruleName(it.Rule, nameMost), cmp.Or(it.URL, it.RuleURL)), state)
+	to := it.URL
+	if _, ok := target(to); !ok {
+		to = it.RuleURL
+	}
+	r.head(title(n, ruleName(it.Rule, nameMost), to), state)
 
 	if reason := literal(it.Reason, reasonMost); reason.Text != "" {
 		r.add(block{Type: "section", Text: reason, Expand: true})

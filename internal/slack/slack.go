@@ -46,7 +46,7 @@ type Options struct {
 	ProxyURL string
 	// Timeout bounds each request, its answer included; 0 is 10 seconds.
 	Timeout time.Duration
-	// Log gets what went wrong beside the point, such as a channel that cannot be joined; nil discards it.
+	// Log gets the channels joined, and at debug level what went wrong beside the point; nil discards it.
 	Log *slog.Logger
 	// Registerer takes the metrics; nil keeps them out of sight.
 	Registerer prometheus.Registerer
@@ -55,7 +55,8 @@ type Options struct {
 }
 
 // ChannelIDs keeps which id a channel's name stands for, so that history can be read after a restart
-// without listing all channels. Either func may be nil. An error is logged and costs only the listing.
+// without listing all channels. Either func may be nil. An error is logged at debug level and costs only
+// the listing.
 type ChannelIDs struct {
 	Load  func(ctx context.Context, name string) (id string, err error) // "" when the name is not known
 	Store func(ctx context.Context, name, id string) error
@@ -91,6 +92,20 @@ type Sender struct {
 	self  identity            // who we are to Slack; zero until heard
 	spent map[notice.Key]bool // keys whose client_msg_id Slack ties to a message that is gone
 }
+
+// LogValue keeps secrets out of logs.
+func (s *Sender) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// String names where messages go and nothing secret.
+func (s *Sender) String() string {
+	if s.webhook != "" {
+		return "slack, through a webhook"
+	}
+	return "slack at " + s.api.String()
+}
+
+// GoString names where messages go and nothing secret.
+func (s *Sender) GoString() string { return s.String() }
 
 // New makes a Sender. It talks to nobody yet.
 func New(opts Options) (*Sender, error) {
