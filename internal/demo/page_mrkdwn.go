@@ -103,23 +103,27 @@ func (m *markup) lines(s string) {
 // nestingMost is how deep marks may stand in one another; deeper ones are shown as they are.
 const nestingMost = 6
 
-// inline renders one line.
+// inline renders one line. It takes time in proportion to the line's length: a mark that found no
+// partner once is not looked for again, since later ones cannot find one either.
 func (m *markup) inline(s string, depth int) {
+	lone := map[string]bool{}
 	for i := 0; i < len(s); {
 		n := 0
-		switch {
-		case s[i] == '`':
+		switch s[i] {
+		case '`':
 			n = m.code(s[i:])
-		case s[i] == '<':
+		case '<':
 			n = m.reference(s[i:], depth)
-		case s[i] == ':':
+		case ':':
 			n = m.emoji(s[i:])
-		case depth < nestingMost && strings.HasPrefix(s[i:], m.bold):
-			n = m.mark(s, i, m.bold, "b", depth)
-		case depth < nestingMost && s[i] == '_':
-			n = m.mark(s, i, "_", "i", depth)
-		case depth < nestingMost && s[i] == '~':
-			n = m.mark(s, i, "~", "s", depth)
+		case '*':
+			if strings.HasPrefix(s[i:], m.bold) {
+				n = m.mark(s, i, m.bold, "b", depth, lone)
+			}
+		case '_':
+			n = m.mark(s, i, "_", "i", depth, lone)
+		case '~':
+			n = m.mark(s, i, "~", "s", depth, lone)
 		}
 		if n == 0 {
 			n = m.char(s[i:])
@@ -129,25 +133,28 @@ func (m *markup) inline(s string, depth int) {
 }
 
 // mark renders *bold* and its like: marks count at the edge of a word only.
-func (m *markup) mark(s string, at int, mark, tag string, depth int) int {
-	if before, _ := utf8.DecodeLastRuneInString(s[:at]); at > 0 && wordy(before) {
+func (m *markup) mark(s string, at int, mark, tag string, depth int, lone map[string]bool) int {
+	from := at + len(mark)
+	before, _ := utf8.DecodeLastRuneInString(s[:at])
+	first, _ := utf8.DecodeRuneInString(s[from:])
+	if depth >= nestingMost || lone[mark] || wordy(before) || unicode.IsSpace(first) {
 		return 0
 	}
-	from := at + len(mark)
-	for end := from; end < len(s); end++ {
-		if !strings.HasPrefix(s[end:], mark) {
+	for end := from + 1; end < len(s); end++ {
+		if s[end] != mark[0] || !strings.HasPrefix(s[end:], mark) {
 			continue
 		}
-		inner := s[from:end]
+		last, _ := utf8.DecodeLastRuneInString(s[from:end])
 		after, _ := utf8.DecodeRuneInString(s[end+len(mark):])
-		if strings.TrimSpace(inner) != inner || inner == "" || end+len(mark) < len(s) && wordy(after) {
+		if unicode.IsSpace(last) || wordy(after) {
 			continue
 		}
 		m.b.WriteString("<" + tag + ">")
-		m.inline(inner, depth+1)
+		m.inline(s[from:end], depth+1)
 		m.b.WriteString("</" + tag + ">")
 		return end + len(mark) - at
 	}
+	lone[mark] = true
 	return 0
 }
 
@@ -167,8 +174,8 @@ func (m *markup) code(s string) int {
 // reference renders what stands in angle brackets: a link, a mention, a date. What is none of them is
 // shown as it is.
 func (m *markup) reference(s string, depth int) int {
-	end := strings.IndexByte(s, '>')
-	if end < 0 || strings.ContainsAny(s[1:end], "<\n") {
+	end := 1 + strings.IndexAny(s[1:], "<>\n")
+	if s[end] != '>' {
 		return 0
 	}
 	target, label, labelled := strings.Cut(s[1:end], "|")
