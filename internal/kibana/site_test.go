@@ -89,13 +89,28 @@ func (s *site) createOld(t testing.TB, more ...string) string {
 
 func (s *site) put(t testing.TB, index string, of ...demo.Detection) {
 	t.Helper()
-	for part := range slices.Chunk(of, 1000) {
+	for part := range slices.Chunk(of, 4000) {
 		var lines [][]byte
 		for _, d := range part {
 			lines = append(lines, fmt.Appendf(nil, `{"index":{"_index":%q,"_id":%q}}`, index, d.ID), d.Source)
 		}
 		s.node.Bulk(t, lines...)
 	}
+}
+
+// spread puts each detection into the index of its generation.
+func (s *site) spread(t testing.TB, old, fresh string, of ...demo.Detection) {
+	t.Helper()
+	var oldOnes, freshOnes []demo.Detection
+	for _, d := range of {
+		if isOld(d) {
+			oldOnes = append(oldOnes, d)
+		} else {
+			freshOnes = append(freshOnes, d)
+		}
+	}
+	s.put(t, old, oldOnes...)
+	s.put(t, fresh, freshOnes...)
 }
 
 // change changes fields of a document in place, as Kibana's updates do.
@@ -219,6 +234,9 @@ func multiplied(t testing.TB, n int, at time.Time) []demo.Detection {
 			t.Fatal(err)
 		}
 		out[i] = demo.Detection{ID: id, Time: at, Source: body}
+		if source["signal"] != nil {
+			out[i].Index = ".siem-signals-default-000001"
+		}
 	}
 	return out
 }

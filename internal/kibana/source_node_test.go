@@ -24,9 +24,9 @@ import (
 func TestManyDocumentsOfOneMillisecondComeOnceEach(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
 		const n = 25_000
-		index := s.createNew(t)
+		fresh, old := s.createNew(t), s.createOld(t, alertsPrefix)
 		when := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
-		s.put(t, index, multiplied(t, n, when)...)
+		s.spread(t, old, fresh, multiplied(t, n, when)...)
 		src, b := s.source(t, func(o *Options) { o.PageSize = 1000 }), newBook()
 		got := b.settle(t, src)
 		if len(got) != n || len(b.alerts) != n {
@@ -36,7 +36,7 @@ func TestManyDocumentsOfOneMillisecondComeOnceEach(t *testing.T) {
 			t.Errorf("a quiet poll handed over %d", len(again))
 		}
 		more := multiplied(t, n+3, when)[n:]
-		s.put(t, index, more...)
+		s.spread(t, old, fresh, more...)
 		if diff := cmp.Diff(idsOfDetections(more), ids(b.settle(t, src))); diff != "" {
 			t.Errorf("three more of the same millisecond: -want +got\n%s", diff)
 		}
@@ -49,18 +49,9 @@ func TestBothShapesBehindOneAliasAreReadOnce(t *testing.T) {
 		old := s.createOld(t, alertsPrefix) // attached to the new alias after an upgrade
 		s.create(t, s.signals(2), "7.17", 1, signalsPrefix)
 		detections := several(2, 200, time.Now().Add(-time.Minute), true)
-		var oldOnes, freshOnes []demo.Detection
-		for _, d := range detections {
-			if isOld(d) {
-				oldOnes = append(oldOnes, d)
-			} else {
-				freshOnes = append(freshOnes, d)
-			}
-		}
-		s.put(t, old, oldOnes...)
-		s.put(t, fresh, freshOnes...)
+		s.spread(t, old, fresh, detections...)
 		// A migration copies documents with their ids; the first was changed afterwards.
-		copied := freshOnes[0]
+		copied := detections[slices.IndexFunc(detections, func(d demo.Detection) bool { return !isOld(d) })]
 		s.put(t, s.signals(2), copied)
 		changed := time.Now().Add(-30 * time.Second).UTC().Truncate(time.Millisecond)
 		s.change(t, fresh, copied.ID, map[string]any{"kibana.alert.workflow_status": "closed", "kibana.alert.workflow_status_updated_at": changed.Format(isoMillis)})
