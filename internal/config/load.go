@@ -142,6 +142,8 @@ func (d *decoder) syntax(err error) {
 	said = "is not valid YAML: " + said
 	if line := d.source.line(place.Line); strings.Contains(line, "${") && strings.ContainsAny(line, "[{,") {
 		said += `; a ${VAR} inside [ ] or { } must be in quotes: ["${VAR}"]`
+	} else if strings.Contains(said, "mapping value is not allowed") {
+		said += `; text with a colon and a space in it must be in quotes: 'severity: critical'`
 	} else {
 		said += "; look at the indentation, quotes and brackets here and in the line before"
 	}
