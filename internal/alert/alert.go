@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -59,18 +60,20 @@ const (
 // has handed it over. The slices and the Document are shared and must not be written to.
 type Alert struct {
 	ID       ID        `json:"id"`
-	Source   string    `json:"source"`          // the name of the source that read it
-	SourceID string    `json:"source_id"`       // the document's _id
-	Index    string    `json:"index,omitempty"` // where it was last read; information only, never part of the key
-	Time     time.Time `json:"time"`            // when the source wrote it (@timestamp)
-	Updated  time.Time `json:"updated"`         // the newest time of change the source tells; Time when it tells none
-	Event    time.Time `json:"event,omitzero"`  // when what it is about happened; zero when unknown
+	Source   string    `json:"source"`         // the name of the source that read it
+	SourceID string    `json:"source_id"`      // the document's _id
+	Index    string    `json:"-"`              // where it was last read; information only, never part of the key or the content
+	Time     time.Time `json:"time"`           // when the source wrote it (@timestamp)
+	Updated  time.Time `json:"updated"`        // the newest time of change the source tells; Time when it tells none
+	Event    time.Time `json:"event,omitzero"` // when what it is about happened; zero when unknown
 
 	Rule     Rule     `json:"rule"`
 	Severity Severity `json:"severity"`
 	Risk     float64  `json:"risk,omitempty"` // 0 to 100, though attack discovery exceeds it; 0 is unknown
 	Reason   string   `json:"reason,omitempty"`
 	Status   Status   `json:"status,omitempty"`
+	Host     string   `json:"host,omitempty"` // host.name, the first of several
+	User     string   `json:"user,omitempty"` // user.name, the first of several
 	Tags     []string `json:"tags,omitempty"` // the rule's tags
 	Threat   []Threat `json:"threat,omitempty"`
 	URL      string   `json:"url,omitempty"` // opens the alert where it came from
@@ -83,7 +86,7 @@ type Alert struct {
 
 	BuildingBlock bool     `json:"building_block,omitempty"`
 	Maintenance   []string `json:"maintenance,omitempty"` // ids of the maintenance windows that were open in the source
-	Late          bool     `json:"late,omitempty"`        // found by a sweep, after its time had been read
+	Late          bool     `json:"-"`                     // found by a sweep, after its time had been read; no content
 	Ongoing       bool     `json:"ongoing,omitempty"`     // a condition that can end (threshold, missing, spike), not an event
 
 	// Document is the alert as read, without the parts no one filters by; nil when there is none.
@@ -97,19 +100,17 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
-// Revision is a digest of the alert's content. A repeat with an equal Revision changes nothing. The
-// index and Late are no content: a copy in another index is the same alert.
-func (a *Alert) Revision() (string, error) {
-	head := *a
-	head.Index, head.Late = "", false
-	b, err := json.Marshal(&head)
+// Encode writes the alert without its document, and a digest of its whole content. A repeat with an
+// equal digest changes nothing. Index and Late are in neither: a copy in another index is the same alert.
+func (a *Alert) Encode() (head []byte, revision string, err error) {
+	head, err = json.Marshal(a)
 	if err != nil {
-		return "", err
+		return nil, "", fmt.Errorf("encode alert %s: %w", a.ID, err)
 	}
 	h := sha256.New()
-	h.Write(b)
+	h.Write(head)
 	h.Write(a.Document)
-	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+	return head, hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
 // Techniques are the ids of the ATT&CK techniques, without repeats, in the rule's order.

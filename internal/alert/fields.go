@@ -11,38 +11,62 @@ import (
 // json.Number; null is left out. Arrays and arrays of objects are several values of one path.
 type Fields map[string][]any
 
-// Fields flattens the document and lays over it the names that routes, silences and exceptions use:
-// rule.name rule.id rule.uuid rule.type severity risk_score source tags attack.technique
-// attack.tactic status reason. A name of these that the alert has hides the document's own.
+// Own are the values of the names that the alert itself has and that hide the document's own: rule.name
+// rule.id rule.uuid rule.type severity risk_score source tags attack.technique attack.tactic status
+// reason. ok is false for any other name and for one without a value.
+func (a *Alert) Own(name string) (values []any, ok bool) {
+	var texts []string
+	switch name {
+	case "rule.name":
+		texts = []string{a.Rule.Name}
+	case "rule.id":
+		texts = []string{a.Rule.ID}
+	case "rule.uuid":
+		texts = []string{a.Rule.UUID}
+	case "rule.type":
+		texts = []string{a.Rule.Type}
+	case "severity":
+		texts = []string{a.Severity.String()}
+	case "source":
+		texts = []string{a.Source}
+	case "tags":
+		texts = a.Tags
+	case "attack.technique":
+		texts = a.Techniques()
+	case "attack.tactic":
+		texts = a.Tactics()
+	case "status":
+		texts = []string{string(a.Status)}
+	case "reason":
+		texts = []string{a.Reason}
+	case "risk_score":
+		if a.Risk != 0 {
+			values = []any{a.Risk}
+		}
+	}
+	for _, v := range texts {
+		if v != "" {
+			values = append(values, v)
+		}
+	}
+	return values, values != nil
+}
+
+var own = []string{
+	"rule.name", "rule.id", "rule.uuid", "rule.type", "severity", "risk_score", "source", "tags",
+	"attack.technique", "attack.tactic", "status", "reason",
+}
+
+// Fields flattens the document and lays over it the alert's own names.
 func (a *Alert) Fields() (Fields, error) {
 	f, err := Flatten(a.Document)
 	if err != nil {
 		return nil, fmt.Errorf("fields of alert %s: %w", a.ID, err)
 	}
-	set := func(name string, values ...string) {
-		var out []any
-		for _, v := range values {
-			if v != "" {
-				out = append(out, v)
-			}
+	for _, name := range own {
+		if values, ok := a.Own(name); ok {
+			f[name] = values
 		}
-		if out != nil {
-			f[name] = out
-		}
-	}
-	set("rule.name", a.Rule.Name)
-	set("rule.id", a.Rule.ID)
-	set("rule.uuid", a.Rule.UUID)
-	set("rule.type", a.Rule.Type)
-	set("severity", a.Severity.String())
-	set("source", a.Source)
-	set("tags", a.Tags...)
-	set("attack.technique", a.Techniques()...)
-	set("attack.tactic", a.Tactics()...)
-	set("status", string(a.Status))
-	set("reason", a.Reason)
-	if a.Risk != 0 {
-		f["risk_score"] = []any{a.Risk}
 	}
 	return f, nil
 }

@@ -57,7 +57,7 @@ type Filter struct {
 // List calls each for every chosen alert, newest recorded first, until it fails.
 func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 	where, args := f.where()
-	query := `SELECT a.seq, a.head, ` + fate + `, a.reason, a.decision, a.channel, a.notice, a.seen_at, a.grp,
+	query := `SELECT a.seq, a.head, a.late, a.idx, ` + fate + `, a.reason, a.decision, a.channel, a.notice, a.seen_at, a.grp,
 		COALESCE(n.said_channel, ''), COALESCE(n.channel, ''), COALESCE(n.ts, ''), COALESCE(n.reason, ''), COALESCE(n.attempts, 0)` +
 		from + where + ` ORDER BY a.seq DESC`
 	if f.Limit > 0 {
@@ -72,7 +72,7 @@ func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 			key                            sql.NullString
 			saidChannel, toChannel, reason string
 		)
-		if err := r.Scan(&seq, &head, &e.Fate, &e.Reason, &e.Decision, &e.Channel, &key, &seen, &e.Group,
+		if err := r.Scan(&seq, &head, &e.Alert.Late, &e.Alert.Index, &e.Fate, &e.Reason, &e.Decision, &e.Channel, &key, &seen, &e.Group,
 			&saidChannel, &toChannel, &e.TS, &reason, &e.Attempts); err != nil {
 			return err
 		}
@@ -84,7 +84,10 @@ func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 		case alert.Sent, alert.Grouped:
 			e.Channel = firstOf(saidChannel, toChannel, e.Channel)
 		case alert.Pending, alert.Failed:
-			e.Channel, e.Reason, e.TS = firstOf(toChannel, e.Channel), firstOf(reason, e.Reason), ""
+			if toChannel != "" {
+				e.Channel, e.Reason = toChannel, firstOf(reason, "queued to be sent to "+toChannel)
+			}
+			e.TS = ""
 		default:
 			e.Channel, e.TS = "", ""
 		}

@@ -31,6 +31,8 @@ CREATE TABLE alerts (
 	seen_at         BIGINT NOT NULL,
 	revision        TEXT NOT NULL,
 	ongoing         INTEGER NOT NULL,
+	late            INTEGER NOT NULL,
+	idx             TEXT NOT NULL,
 	head            BLOB NOT NULL,
 	decision        TEXT NOT NULL,
 	reason          TEXT NOT NULL,
@@ -93,8 +95,8 @@ type Standing struct {
 // Waiting reports whether it is to be said and no notice holds it yet.
 func (s Standing) Waiting() bool { return s.Decision == Forward && s.Notice == "" }
 
-// Look says what recording a would change, and for a known alert how it stands. Nothing is written.
-func Look(tx *store.Tx, a *alert.Alert, revision string) (Change, Standing, error) {
+// Look says what recording the alert would change, and for a known alert how it stands. Nothing is written.
+func Look(tx *store.Tx, c Content) (Change, Standing, error) {
 	var (
 		s       Standing
 		stored  string
@@ -102,66 +104,64 @@ func Look(tx *store.Tx, a *alert.Alert, revision string) (Change, Standing, erro
 		key     sql.NullString
 	)
 	err := tx.Row(`SELECT seq, revision, updated, decision, reason, channel, grp, notice, notice_revision, place
-		FROM alerts WHERE id = ?`, []any{a.ID},
+		FROM alerts WHERE id = ?`, []any{c.ID},
 		&s.Seq, &stored, &updated, &s.Decision, &s.Reason, &s.Channel, &s.Group, &key, &s.Revision, &s.Place)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Fresh, Standing{}, nil
 	case err != nil:
-		return Same, Standing{}, fmt.Errorf("look up alert %s: %w", a.ID, err)
+		return Same, Standing{}, fmt.Errorf("look up alert %s: %w", c.ID, err)
 	}
 	s.Notice = notice.Key(key.String)
-	if stored == revision || store.Micros(a.Updated) < updated {
+	if stored == c.revision || store.Micros(c.Alert.Updated) < updated {
 		return Same, s, nil
 	}
 	return Updated, s, nil
 }
 
-// Add writes a fresh alert with what was decided about it.
-func Add(tx *store.Tx, a *alert.Alert, revision string, s Standing, now time.Time) error {
-	head, err := json.Marshal(a)
-	if err != nil {
-		return fmt.Errorf("encode alert %s: %w", a.ID, err)
-	}
-	if err := add(tx, a, revision, s, now, head); err != nil {
-		return fmt.Errorf("record alert %s: %w", a.ID, err)
-	}
-	return nil
+// Content is an alert made ready to be recorded.
+type Content struct {
+	*alert.Alert
+	head     []byte
+	revision string
 }
 
-func add(tx *store.Tx, a *alert.Alert, revision string, s Standing, now time.Time, head []byte) error {
+// Prepare encodes an alert; it is done outside the transaction, which holds up every other.
+func Prepare(a *alert.Alert) (Content, error) {
+	head, revision, err := a.Encode()
+	return Content{Alert: a, head: head, revision: revision}, err
+}
+
+// Add writes a fresh alert with what was decided about it.
+func Add(tx *store.Tx, c Content, s Standing, now time.Time) error {
 	var key any
 	if s.Notice != "" {
 		key = string(s.Notice)
 	}
 	var seq int64
-	err := tx.Row(`INSERT INTO alerts (id, source, source_id, rule, severity, time, updated, seen_at, revision, ongoing, head,
-		decision, reason, channel, grp, notice, notice_revision, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
-		[]any{a.ID, a.Source, a.SourceID, a.Rule.Name, a.Severity, store.Micros(a.Time), store.Micros(a.Updated), store.Micros(now),
-			revision, ongoing(a), head, s.Decision, s.Reason, s.Channel, s.Group, key, s.Revision, s.Place}, &seq)
+	err := tx.Row(`INSERT INTO alerts (id, source, source_id, rule, severity, time, updated, seen_at, revision, ongoing, late, idx, head,
+		decision, reason, channel, grp, notice, notice_revision, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+		[]any{c.ID, c.Source, c.SourceID, c.Rule.Name, c.Severity, store.Micros(c.Time), store.Micros(c.Alert.Updated), store.Micros(now),
+			c.revision, ongoing(c.Alert), c.Late, c.Index, c.head, s.Decision, s.Reason, s.Channel, s.Group, key, s.Revision, s.Place}, &seq)
+	if err == nil && len(c.Document) > 0 {
+		err = tx.Exec(`INSERT INTO documents (seq, document) VALUES (?, ?)`, seq, []byte(c.Document))
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("record alert %s: %w", c.ID, err)
 	}
-	if len(a.Document) == 0 {
-		return nil
-	}
-	return tx.Exec(`INSERT INTO documents (seq, document) VALUES (?, ?)`, seq, []byte(a.Document))
+	return nil
 }
 
 // Update replaces the content of a known alert; how it stands stays.
-func Update(tx *store.Tx, a *alert.Alert, revision string, seq int64) error {
-	head, err := json.Marshal(a)
-	if err != nil {
-		return fmt.Errorf("encode alert %s: %w", a.ID, err)
-	}
-	err = tx.Exec(`UPDATE alerts SET rule = ?, severity = ?, time = ?, updated = ?, revision = ?, ongoing = ?, head = ? WHERE seq = ?`,
-		a.Rule.Name, a.Severity, store.Micros(a.Time), store.Micros(a.Updated), revision, ongoing(a), head, seq)
-	if err == nil && len(a.Document) > 0 {
+func Update(tx *store.Tx, c Content, seq int64) error {
+	err := tx.Exec(`UPDATE alerts SET rule = ?, severity = ?, time = ?, updated = ?, revision = ?, ongoing = ?, idx = ?, head = ? WHERE seq = ?`,
+		c.Rule.Name, c.Severity, store.Micros(c.Time), store.Micros(c.Alert.Updated), c.revision, ongoing(c.Alert), c.Index, c.head, seq)
+	if err == nil && len(c.Document) > 0 {
 		err = tx.Exec(`INSERT INTO documents (seq, document) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET document = excluded.document`,
-			seq, []byte(a.Document))
+			seq, []byte(c.Document))
 	}
 	if err != nil {
-		return fmt.Errorf("update alert %s: %w", a.ID, err)
+		return fmt.Errorf("update alert %s: %w", c.ID, err)
 	}
 	return nil
 }
@@ -205,12 +205,12 @@ func Assign(tx *store.Tx, group string, key notice.Key, revision int, first bool
 
 // Named reads the alerts a notice names, first to last: the first of the message, then by severity and time.
 func Named(tx *store.Tx, key notice.Key, limit int) ([]alert.Alert, error) {
-	return heads(tx, `SELECT head FROM alerts WHERE notice = ? ORDER BY place, severity DESC, time, seq LIMIT ?`, key, limit)
+	return heads(tx, `SELECT head, late, idx FROM alerts WHERE notice = ? ORDER BY place, severity DESC, time, seq LIMIT ?`, key, limit)
 }
 
 // Open reads the alerts of a group whose condition is still open and that have been given to a notice.
 func Open(tx *store.Tx, group string, limit int) ([]alert.Alert, error) {
-	return heads(tx, `SELECT head FROM alerts WHERE grp = ? AND ongoing = 1 AND notice IS NOT NULL AND decision = 'forward'
+	return heads(tx, `SELECT head, late, idx FROM alerts WHERE grp = ? AND ongoing = 1 AND notice IS NOT NULL AND decision = 'forward'
 		ORDER BY severity DESC, time, seq LIMIT ?`, group, limit)
 }
 
@@ -223,11 +223,13 @@ func OpenCount(tx *store.Tx, group string) (n int, err error) {
 func heads(tx *store.Tx, query string, args ...any) ([]alert.Alert, error) {
 	var out []alert.Alert
 	err := tx.Query(func(r *sql.Rows) error {
-		var head []byte
-		if err := r.Scan(&head); err != nil {
+		var (
+			head []byte
+			a    alert.Alert
+		)
+		if err := r.Scan(&head, &a.Late, &a.Index); err != nil {
 			return err
 		}
-		var a alert.Alert
 		if err := json.Unmarshal(head, &a); err != nil {
 			return err
 		}

@@ -43,9 +43,9 @@ func (d doubtful) due(now time.Time) bool {
 }
 
 // resolve looks up what is in doubt and due, channel by channel. It reports whether it looked at any.
-func (o *Outbox) resolve(ctx context.Context) error {
+func (o *Outbox) resolve(ctx context.Context) (done bool, err error) {
 	byChannel := map[string][]doubtful{}
-	err := o.db.View(ctx, func(tx *store.Tx) error {
+	err = o.db.View(ctx, func(tx *store.Tx) error {
 		return tx.Query(func(r *sql.Rows) error {
 			var (
 				d              doubtful
@@ -63,17 +63,18 @@ func (o *Outbox) resolve(ctx context.Context) error {
 		}, `SELECT seq, key, channel, looks, attempt_at, doubt_at FROM notices WHERE state = 'doubt' ORDER BY seq`)
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for channel, doubts := range byChannel {
 		if o.holds.until(lookups(channel), time.Now()) > 0 {
 			continue
 		}
 		if err := o.look(ctx, channel, doubts); err != nil {
-			return err
+			return done, err
 		}
+		done = true
 	}
-	return nil
+	return done, nil
 }
 
 // lookups names the hold on reading a channel's history, apart from the hold on posting to it.

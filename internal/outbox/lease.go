@@ -68,9 +68,9 @@ func lease(tx *store.Tx, channel string, n int, now, clock time.Time) ([]task, e
 	return tasks, nil
 }
 
-// waiting lists the channels that have ready posts, whether there are ready edits, and whether
-// anything is in doubt.
-func waiting(tx *store.Tx, now time.Time) (channels []string, edits, doubts bool, err error) {
+// waiting lists the channels that have ready posts, whether there are ready edits, whether anything is
+// in doubt, and whether anything at all is left to do now or later.
+func waiting(tx *store.Tx, now time.Time) (channels []string, edits, doubts, open bool, err error) {
 	at := store.Micros(now)
 	err = tx.Query(func(r *sql.Rows) error {
 		var c string
@@ -86,7 +86,10 @@ func waiting(tx *store.Tx, now time.Time) (channels []string, edits, doubts bool
 	if err == nil {
 		err = tx.Row(`SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'doubt')`, nil, &doubts)
 	}
-	return channels, edits, doubts, err
+	if err == nil {
+		err = tx.Row(`SELECT EXISTS (SELECT 1 FROM notices WHERE state IN ('queued', 'sending', 'doubt'))`, nil, &open)
+	}
+	return channels, edits, doubts, open, err
 }
 
 // recoverSending settles what a process that died left as sending: a post is in doubt, an edit is repeated.

@@ -204,32 +204,33 @@ func Measure(tx *store.Tx) (Depth, error) {
 
 // Record is one notice as verify and people see it.
 type Record struct {
-	Key     notice.Key `json:"delivery_key"`
-	Channel string     `json:"channel"`
-	TS      string     `json:"ts"`
-	State   State      `json:"state"`
-	Reason  string     `json:"reason"`
-	SaidAt  time.Time  `json:"said_at"`
-	Created time.Time  `json:"created_at"`
+	Key      notice.Key `json:"delivery_key"`
+	Channel  string     `json:"channel"`
+	TS       string     `json:"ts"`
+	State    State      `json:"state"`
+	Reason   string     `json:"reason"`
+	SaidAt   time.Time  `json:"said_at"` // when it was last posted or edited; zero before
+	PostedAt time.Time  `json:"posted_at"`
+	Created  time.Time  `json:"created_at"`
 }
 
 // Records calls each for every notice queued or said since then, oldest first.
 func Records(tx *store.Tx, since time.Time, each func(Record) error) error {
 	err := tx.Query(func(r *sql.Rows) error {
 		var (
-			rec           Record
-			said, created int64
-			to            string
+			rec                   Record
+			said, posted, created int64
+			to                    string
 		)
-		if err := r.Scan(&rec.Key, &to, &rec.Channel, &rec.TS, &rec.State, &rec.Reason, &said, &created); err != nil {
+		if err := r.Scan(&rec.Key, &to, &rec.Channel, &rec.TS, &rec.State, &rec.Reason, &said, &posted, &created); err != nil {
 			return err
 		}
 		if rec.Channel == "" {
 			rec.Channel = to
 		}
-		rec.SaidAt, rec.Created = store.Time(said), store.Time(created)
+		rec.SaidAt, rec.PostedAt, rec.Created = store.Time(said), store.Time(posted), store.Time(created)
 		return each(rec)
-	}, `SELECT key, channel, said_channel, ts, state, reason, said_at, created_at FROM notices
+	}, `SELECT key, channel, said_channel, ts, state, reason, said_at, posted_at, created_at FROM notices
 		WHERE created_at >= ? OR said_at >= ? ORDER BY seq`, store.Micros(since), store.Micros(since))
 	if err != nil {
 		return fmt.Errorf("read notices: %w", err)

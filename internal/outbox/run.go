@@ -62,6 +62,9 @@ const batchMost = 50
 // stopGrace is how long a post under way may still take once Run's context has ended.
 const stopGrace = 3 * time.Second
 
+// idle is how long Run looks away when everything has been said; Wake ends it.
+const idle = 30 * time.Second
+
 // The names of the workers that are not a channel's. No channel can have them.
 const (
 	editor   = "\x00edits"
@@ -112,18 +115,22 @@ func (o *Outbox) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		o.report("state", fmt.Errorf("recover outbox: %w", err), "")
+		o.reportState(fmt.Errorf("recover outbox: %w", err))
 		if sleep(ctx, time.Second) != nil {
 			return nil
 		}
 	}
 	var workers errgroup.Group
 	for ctx.Err() == nil {
-		err := o.dispatch(ctx, &workers)
+		open, err := o.dispatch(ctx, &workers)
 		if ctx.Err() == nil {
 			o.reportState(err)
 		}
-		timer := time.NewTimer(time.Second)
+		wait := time.Second
+		if err == nil && !open {
+			wait = idle
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 		case <-o.wake:
@@ -139,7 +146,7 @@ func (o *Outbox) reportState(err error) {
 	if errors.Is(err, store.ErrDiskFull) {
 		hint = "free some space in data_dir; nothing is lost, and work resumes by itself"
 	}
-	o.report("state", err, hint)
+	o.report("outbox", err, hint)
 }
 
 // recover turns what an earlier process left as sending into doubt, and learns when it last posted.
@@ -157,40 +164,41 @@ func (o *Outbox) recover(ctx context.Context) error {
 	})
 }
 
-// dispatch starts a worker for everything that can go on and has none.
-func (o *Outbox) dispatch(ctx context.Context, workers *errgroup.Group) error {
+// dispatch starts a worker for everything that can go on and has none. open tells whether anything is
+// left to do now or later.
+func (o *Outbox) dispatch(ctx context.Context, workers *errgroup.Group) (open bool, err error) {
 	var (
 		channels      []string
 		edits, doubts bool
 	)
 	now := time.Now()
-	err := o.db.View(ctx, func(tx *store.Tx) (err error) {
-		channels, edits, doubts, err = waiting(tx, now)
+	err = o.db.View(ctx, func(tx *store.Tx) (err error) {
+		channels, edits, doubts, open, err = waiting(tx, now)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read outbox: %w", err)
+		return true, fmt.Errorf("read outbox: %w", err)
 	}
 	if o.holds.until(everything, now) > 0 {
 		channels, edits = nil, false
 	}
 	for _, channel := range channels {
 		if o.holds.until(channel, now) == 0 {
-			o.start(workers, channel, func() error { return o.drain(ctx, channel) })
+			o.start(workers, channel, func() (bool, error) { return o.drain(ctx, channel) })
 		}
 	}
 	if edits {
-		o.start(workers, editor, func() error { return o.drain(ctx, "") })
+		o.start(workers, editor, func() (bool, error) { return o.drain(ctx, "") })
 	}
 	if doubts {
-		o.start(workers, resolver, func() error { return o.resolve(ctx) })
+		o.start(workers, resolver, func() (bool, error) { return o.resolve(ctx) })
 	}
-	return nil
+	return open, nil
 }
 
-// start runs a worker unless one of its name runs. A worker's error is trouble with the database: it
-// is reported, and what was not settled is settled when the database works again.
-func (o *Outbox) start(workers *errgroup.Group, name string, work func() error) {
+// start runs a worker unless one of its name runs. Only one that got something done asks for a further
+// look at once. A worker's error is trouble with the database: it is reported.
+func (o *Outbox) start(workers *errgroup.Group, name string, work func() (done bool, err error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.busy[name] {
@@ -198,15 +206,16 @@ func (o *Outbox) start(workers *errgroup.Group, name string, work func() error) 
 	}
 	o.busy[name] = true
 	workers.Go(func() error {
-		err := work()
+		done, err := work()
 		o.mu.Lock()
 		delete(o.busy, name)
 		o.mu.Unlock()
 		if err != nil && !errors.Is(err, context.Canceled) {
 			o.reportState(err)
-			return nil
 		}
-		o.Wake()
+		if done {
+			o.Wake()
+		}
 		return nil
 	})
 }
@@ -214,7 +223,7 @@ func (o *Outbox) start(workers *errgroup.Group, name string, work func() error) 
 // drain sends a channel's posts, or with channel "" all edits, until none is ready. Where it need not
 // wait for its turn, settling one batch and leasing the next is one commit. Once a post was made its
 // result is never thrown away: drain stays with it until the database takes it or the process ends.
-func (o *Outbox) drain(ctx context.Context, channel string) error {
+func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err error) {
 	var results []result
 	for {
 		n := o.batch
@@ -229,7 +238,7 @@ func (o *Outbox) drain(ctx context.Context, channel string) error {
 		}
 		var tasks []task
 		now, clock := time.Now(), o.clock()
-		err := o.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) (err error) {
+		err = o.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) (err error) {
 			if err := o.settle(tx, results, now); err != nil || n == 0 {
 				return err
 			}
@@ -238,13 +247,15 @@ func (o *Outbox) drain(ctx context.Context, channel string) error {
 		})
 		switch {
 		case err != nil && (len(results) == 0 || ctx.Err() != nil):
-			return fmt.Errorf("lease and settle notices: %w", err)
+			return done, fmt.Errorf("lease and settle notices: %w", err)
 		case err != nil:
 			o.reportState(fmt.Errorf("settle notices: %w", err))
 			_ = sleep(ctx, time.Second) // at its end the results are tried once more
 			continue
-		case len(tasks) == 0 && (n > 0 || len(results) == 0):
-			return nil
+		}
+		done = done || len(results) > 0
+		if len(tasks) == 0 && (n > 0 || len(results) == 0) {
+			return done, nil
 		}
 		results = nil
 		if len(tasks) > 0 {

@@ -145,10 +145,11 @@ func (g *Group) heal(now time.Time) {
 	}
 }
 
-// Add puts n alerts into the channel's digest: the open one, or nil for a new one. serial tells the
-// digests of a channel apart; it must not repeat.
-func (p *Policy) Add(now time.Time, d *Digest, g *Group, n, serial int) *Digest {
-	if d == nil {
+// Collect opens the channel's digest to more alerts of a group: the open one, or a new one where there
+// is none (nil) or the open one can no longer change. The caller counts them into Waiting. serial
+// tells the digests of a channel apart; it must not repeat.
+func (p *Policy) Collect(now time.Time, d *Digest, g *Group, serial int) *Digest {
+	if d == nil || d.Said && !p.edits {
 		d = &Digest{
 			Channel: g.Channel, Key: notice.Key(key("digest", g.Channel, stamp(now), strconv.Itoa(serial))),
 			Rate: g.Rate, Every: max(g.Every, g.Rate.Per), Opened: now, Touched: now, Due: now, Serial: serial,
@@ -160,7 +161,6 @@ func (p *Policy) Add(now time.Time, d *Digest, g *Group, n, serial int) *Digest 
 	if d.Waiting == 0 && d.Said {
 		d.Due = later(now, d.Touched.Add(d.Rate.Per))
 	}
-	d.Waiting += n
 	d.Last = now
 	return d
 }

@@ -70,7 +70,6 @@ type Policy struct {
 	root    Route
 	forward map[string]*query.Filter
 	edits   bool
-	fields  bool // some filter or group needs the document's fields
 }
 
 // New checks the options.
@@ -110,9 +109,6 @@ type Verdict struct {
 	route   *Route
 }
 
-// Solo reports whether the alert is said alone, in no group.
-func (v Verdict) Solo() bool { return v.route != nil && v.route.Solo }
-
 // Kept tells in which way an alert is kept back.
 type Kept string
 
@@ -134,41 +130,85 @@ func (p *Policy) Judge(now time.Time, a *alert.Alert) (Verdict, error) {
 	case len(a.Maintenance) > 0:
 		return Verdict{Kept: Silenced, Reason: "maintenance window " + strings.Join(a.Maintenance, ", ") + " of its source"}, nil
 	}
-	fields, err := a.Fields()
-	if err != nil {
-		return Verdict{}, err
-	}
-	if f := p.forward[a.Source]; f != nil && !f.Match(fields, now) {
-		return Verdict{Kept: Excluded, Reason: "does not match what is forwarded from " + a.Source + ": " + f.String()}, nil
+	f := fields{alert: a, now: now}
+	if forward := p.forward[a.Source]; forward != nil && !f.match(forward) {
+		if f.err == nil {
+			return Verdict{Kept: Excluded, Reason: "does not match what is forwarded from " + a.Source + ": " + forward.String()}, nil
+		}
+		return Verdict{}, f.err
 	}
 	route := &p.root
 	for {
-		next := slices.IndexFunc(route.Routes, func(r Route) bool { return r.Match == nil || r.Match.Match(fields, now) })
+		next := slices.IndexFunc(route.Routes, func(r Route) bool { return r.Match == nil || f.match(r.Match) })
 		if next < 0 {
 			break
 		}
 		route = &route.Routes[next]
 	}
-	v := Verdict{Channel: route.Channel, route: route}
+	by := f.group(route)
+	if f.err != nil {
+		return Verdict{}, f.err
+	}
+	v := Verdict{Channel: route.Channel, By: by, route: route}
 	if route.Solo {
 		v.Group = key("solo", route.Path, string(a.ID))
-		v.Reason = "sent alone to " + route.Channel + " by " + route.Path
+		v.Reason = waits(route)
 		return v, nil
 	}
 	parts := []string{"group", route.Path, route.Channel}
-	for _, name := range route.GroupBy {
-		values := make([]string, 0, 1)
-		for _, value := range fields[name] {
-			values = append(values, alert.Text(value))
-		}
-		slices.Sort(values)
-		fact := alert.Fact{Name: name, Value: strings.Join(values, ", ")}
-		v.By = append(v.By, fact)
+	for _, fact := range by {
 		parts = append(parts, fact.Name, fact.Value)
 	}
 	v.Group = key(parts...)
-	v.Reason = "sent to " + route.Channel + " by " + route.Path
+	v.Reason = waits(route)
 	return v, nil
+}
+
+// waits says what an alert that was just put into a group waits for.
+func waits(r *Route) string {
+	return fmt.Sprintf("waits in its group for %s by %s: group_wait %s, then group_interval %s", r.Channel, r.Path, r.Wait, r.Interval)
+}
+
+// fields reads an alert's fields once, and only when something beyond its own names asks for them:
+// flattening the document costs more than all the rest of a verdict.
+type fields struct {
+	alert *alert.Alert
+	now   time.Time
+	all   alert.Fields
+	err   error
+}
+
+func (f *fields) read() alert.Fields {
+	if f.all == nil && f.err == nil {
+		f.all, f.err = f.alert.Fields()
+	}
+	return f.all
+}
+
+func (f *fields) match(filter *query.Filter) bool {
+	all := f.read()
+	return f.err == nil && filter.Match(all, f.now)
+}
+
+// group is the values the route groups by; several values of one field are one group of their own.
+func (f *fields) group(route *Route) []alert.Fact {
+	if route.Solo {
+		return nil
+	}
+	var by []alert.Fact
+	for _, name := range route.GroupBy {
+		values, ok := f.alert.Own(name)
+		if !ok {
+			values = f.read()[name]
+		}
+		texts := make([]string, 0, len(values))
+		for _, value := range values {
+			texts = append(texts, alert.Text(value))
+		}
+		slices.Sort(texts)
+		by = append(by, alert.Fact{Name: name, Value: strings.Join(slices.Compact(texts), ", ")})
+	}
+	return by
 }
 
 // key makes one short name of its parts; equal parts give equal names.
@@ -183,3 +223,8 @@ func key(parts ...string) string {
 // SoloKey names the notice of an alert that is said alone. It is the same for ever, so that no way of
 // deciding about the alert twice can say it twice.
 func SoloKey(id alert.ID) notice.Key { return notice.Key(key("alone", string(id))) }
+
+// AtOnce reports whether the alert is said alone and nothing can hold it back: it needs no group.
+func (v Verdict) AtOnce() bool {
+	return v.route != nil && v.route.Solo && v.route.Wait == 0 && v.route.Rate.Count == 0 && v.route.Repeat == 0
+}

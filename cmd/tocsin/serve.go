@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"tocsin/internal/app"
+	"tocsin/internal/config"
+	"tocsin/internal/obs"
+)
+
+type serveCmd struct{}
+
+func (serveCmd) Run(p *process, c *cli) error {
+	cfg, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	log, err := logger(p, c)
+	if err != nil {
+		return err
+	}
+	a, err := app.New(p.ctx, app.Options{Config: cfg, Version: buildVersion(), Log: log})
+	if err != nil {
+		return err
+	}
+	log.Info("tocsin is running", "version", buildVersion(), "page", a.URL(), "data_dir", cfg.DataDir,
+		"detections", len(cfg.Detections), "slack", cfg.Slack != nil)
+	err = a.Run(p.ctx)
+	return errors.Join(err, a.Close())
+}
+
+func logger(p *process, c *cli) (*slog.Logger, error) {
+	return obs.NewLogger(obs.LogOptions{Output: p.stderr, Level: c.Log})
+}
+
+type checkCmd struct{}
+
+func (checkCmd) Run(p *process, c *cli) error {
+	cfg, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	findings, err := app.Check(p.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	bad := 0
+	for _, f := range findings {
+		mark := "ok     "
+		switch {
+		case f.Problem && f.Place != (config.Place{}):
+			mark = "problem"
+			bad++
+		case f.Problem:
+			mark = "problem"
+			bad++
+		case f.Warning:
+			mark = "warning"
+		}
+		fmt.Fprintf(p.stdout, "%s  %s: %s\n", mark, quoteLine(f.Part), quoteLine(f.Text))
+		if f.Hint != "" {
+			fmt.Fprintf(p.stdout, "         %s\n", quoteLine(f.Hint))
+		}
+	}
+	if bad > 0 {
+		fmt.Fprintf(p.stderr, "tocsin: %d of %d checks found a problem\n", bad, len(findings))
+		return errSilent
+	}
+	return nil
+}

@@ -1,0 +1,425 @@
+// Package app makes every room from the configuration, joins them, runs them and takes them down. It is
+// the only place where rooms meet that do not know each other; it holds no logic of theirs.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"tocsin/internal/check"
+	"tocsin/internal/config"
+	"tocsin/internal/elastic"
+	"tocsin/internal/intake"
+	"tocsin/internal/kibana"
+	"tocsin/internal/ledger"
+	"tocsin/internal/obs"
+	"tocsin/internal/outbox"
+	"tocsin/internal/policy"
+	"tocsin/internal/query"
+	"tocsin/internal/slack"
+	"tocsin/internal/store"
+	"tocsin/internal/web"
+)
+
+// Migrations are the tables of all rooms. Their order is the order in which they are made.
+var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations)
+
+// Options say what to run.
+type Options struct {
+	Config  *config.Config
+	Version string
+	Log     *slog.Logger
+	// Home replaces the page at the listen address; nil is the state of things.
+	Home http.Handler
+	// Prefix stands before every message.
+	Prefix string
+	// Wrap lets a demo stand between the outbox and Slack; nil is nothing.
+	Wrap func(outbox.Sender) outbox.Sender
+}
+
+// App is a process: rooms made and joined. Close must be called, whether or not Run was.
+type App struct {
+	log     *slog.Logger
+	health  *obs.Health
+	web     *web.Web
+	intake  *intake.Intake
+	outbox  *outbox.Outbox // nil without a way to send
+	ledger  *ledger.Ledger
+	metrics *gauges
+
+	listener, socket net.Listener
+	closers          []closer // in the order they were made; closed last first
+}
+
+type closer struct {
+	what  string
+	close func() error
+}
+
+func (a *App) onClose(what string, f func() error) { a.closers = append(a.closers, closer{what, f}) }
+
+// New takes the data directory and the listen address, and makes every room. Nothing is read or sent
+// before Run. It is one straight function: what a room needs has been made above it.
+func New(ctx context.Context, o Options) (a *App, err error) {
+	a = &App{log: o.Log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+			a = nil
+		}
+	}()
+	cfg := o.Config
+	registry, err := obs.NewRegistry(o.Version)
+	if err != nil {
+		return a, err
+	}
+	a.health, err = obs.NewHealth(obs.HealthOptions{Log: o.Log, Metrics: registry, Required: []string{"state", "listener"}})
+	if err != nil {
+		return a, err
+	}
+	db, err := store.Open(ctx, store.Options{Dir: cfg.DataDir, Migrations: Migrations})
+	if err != nil {
+		return a, err
+	}
+	a.onClose("database", db.Close)
+	if a.ledger, err = ledger.New(ledger.Options{DB: db}); err != nil {
+		return a, err
+	}
+	notices, err := outbox.NewReader(outbox.ReaderOptions{DB: db})
+	if err != nil {
+		return a, err
+	}
+
+	sender, err := Sender(cfg, o.Log, registry, notices)
+	if err != nil {
+		return a, err
+	}
+	edits := false
+	wake := func() {}
+	if sender != nil {
+		edits = sender.Edits()
+		var through outbox.Sender = sender
+		if o.Wrap != nil {
+			through = o.Wrap(sender)
+		}
+		a.outbox, err = outbox.New(outbox.Options{
+			DB: db, Sender: through, Pace: interval(cfg.Slack.Pace), InDoubt: outbox.InDoubt(cfg.Slack.InDoubt),
+			Fallback: cfg.Slack.Channel, Log: o.Log, Report: a.health.Set, Registerer: registry,
+		})
+		if err != nil {
+			return a, err
+		}
+		wake = a.outbox.Wake
+	}
+	rules, err := Policy(cfg, edits)
+	if err != nil {
+		return a, err
+	}
+	detections, closeAll, err := Detections(cfg, o.Log, registry)
+	if err != nil {
+		return a, err
+	}
+	a.onClose("sources", closeAll)
+	sources := make([]intake.Source, 0, len(detections))
+	for _, d := range detections {
+		sources = append(sources, d)
+	}
+	a.intake, err = intake.New(intake.Options{
+		DB: db, Policy: rules, Sources: sources, Wake: wake, Prefix: o.Prefix, Edits: edits,
+		Log: o.Log, Report: a.health.Set, Registerer: registry,
+	})
+	if err != nil {
+		return a, err
+	}
+	verifier, err := check.New(check.Options{Config: cfg, Detections: detections, Slack: sender, Ledger: a.ledger, Outbox: notices})
+	if err != nil {
+		return a, err
+	}
+	a.metrics = newGauges(a.ledger, notices, registry)
+	a.web, err = web.New(web.Options{
+		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
+		Version: o.Version, Verify: verifier.Verify, Home: o.Home, Log: o.Log,
+	})
+	if err != nil {
+		return a, err
+	}
+	if a.listener, err = net.Listen("tcp", cfg.Listen.String()); err != nil {
+		return a, fmt.Errorf("listen on %s: %w (write another `listen:` address, or port 0 for a free one)", cfg.Listen, err)
+	}
+	a.onClose("listener", closeOnce(a.listener))
+	if a.socket, err = listenSocket(cfg.DataDir); err != nil {
+		return a, err
+	}
+	a.onClose("socket", closeOnce(a.socket))
+	return a, nil
+}
+
+func closeOnce(l net.Listener) func() error {
+	return func() error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// URL is the address of the page.
+func (a *App) URL() string { return "http://" + a.listener.Addr().String() + "/" }
+
+// Close gives back everything New took, last first. Run must have returned.
+func (a *App) Close() error {
+	var errs []error
+	for _, c := range slices.Backward(a.closers) {
+		if err := c.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", c.what, err))
+		}
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+// stopGrace is how long pages and posts under way get when the process is told to stop.
+const stopGrace = 4 * time.Second
+
+// Run serves, reads and sends until ctx ends, then stops in order and returns nil.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.sound(ctx); err != nil {
+		return err
+	}
+	a.health.Clear("state")
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.serve(ctx, a.listener, a.web.Loopback()) })
+	g.Go(func() error { return a.serve(ctx, a.socket, a.web.Local()) })
+	g.Go(func() error { return a.intake.Run(ctx) })
+	g.Go(func() error { return a.metrics.run(ctx) })
+	if a.outbox != nil {
+		g.Go(func() error { return a.outbox.Run(ctx) })
+	}
+	a.health.Clear("listener")
+	return g.Wait()
+}
+
+// sound refuses to go on with a ledger whose fates do not add up.
+func (a *App) sound(ctx context.Context) error {
+	counts, err := a.ledger.Count(ctx)
+	if err != nil {
+		return err
+	}
+	if err := counts.Check(); err != nil {
+		return fmt.Errorf("%w: restore a backup of data_dir, or report this", err)
+	}
+	return nil
+}
+
+func (a *App) serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.Background(), stopGrace)
+		defer cancel()
+		err := s.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = s.Close()
+		}
+		stopped <- err
+	})
+	err := s.Serve(l)
+	if stop() { // it ended by itself
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return <-stopped
+}
+
+// Sender makes the way to say notices; nil where the configuration has none.
+func Sender(cfg *config.Config, log *slog.Logger, registry prometheus.Registerer, notices *outbox.Reader) (*slack.Sender, error) {
+	c := cfg.Slack
+	if c == nil {
+		return nil, nil
+	}
+	o := slack.Options{
+		BotToken: c.BotToken.Reveal(), WebhookURL: c.WebhookURL.Reveal(), DefaultChannel: c.Channel, Log: log, Registerer: registry,
+	}
+	if c.APIURL != nil {
+		o.APIURL = c.APIURL.String()
+	}
+	if c.ProxyURL != nil {
+		o.ProxyURL = c.ProxyURL.String()
+	}
+	if notices != nil {
+		o.Channels.Load = notices.ChannelID
+	}
+	s, err := slack.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("connect Slack: %w", err)
+	}
+	return s, nil
+}
+
+// Client makes the client of a source.
+func clientOf(s *config.Source, log *slog.Logger) (*elastic.Client, error) {
+	o := elastic.Options{
+		Name: s.Name, CloudID: s.CloudID, APIKey: s.APIKey.Reveal(), Username: s.Username, Password: s.Password.Reveal(),
+		CAFile: s.CAFile, CAFingerprint: s.CAFingerprint, Log: log,
+	}
+	for _, u := range s.URLs {
+		o.URLs = append(o.URLs, u.String())
+	}
+	if s.ProxyURL != nil {
+		o.ProxyURL = s.ProxyURL.String()
+	}
+	c, err := elastic.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("connect source %s: %w", s.Name, err)
+	}
+	return c, nil
+}
+
+// Detections makes the sources of detections, one client for each cluster, and tells how to close them all.
+func Detections(cfg *config.Config, log *slog.Logger, registry prometheus.Registerer) ([]*kibana.Source, func() error, error) {
+	clients := map[string]*elastic.Client{}
+	var out []*kibana.Source
+	closeAll := func() error {
+		for _, c := range clients {
+			c.Close()
+		}
+		return nil
+	}
+	for _, d := range cfg.Detections {
+		client := clients[d.Source]
+		if client == nil {
+			var err error
+			if client, err = clientOf(cfg.Source(d.Source), log); err != nil {
+				return nil, nil, errors.Join(err, closeAll())
+			}
+			clients[d.Source] = client
+		}
+		o := kibana.Options{
+			Name: d.Name, Client: client, Space: d.Space, Poll: d.Poll, Overlap: d.Overlap, Since: d.Since.Back, All: d.Since.All,
+			Sweep: d.Sweep, Log: log, Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"detections": d.Name}, registry),
+		}
+		if d.KibanaURL != nil {
+			o.KibanaURL = d.KibanaURL.String()
+		}
+		s, err := kibana.New(o)
+		if err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("read detections of %s: %w", d.Name, err), closeAll())
+		}
+		out = append(out, s)
+	}
+	return out, closeAll, nil
+}
+
+// Policy makes the policy of a configuration.
+func Policy(cfg *config.Config, edits bool) (*policy.Policy, error) {
+	o := policy.Options{Forward: map[string]*query.Filter{}, Edits: edits}
+	for _, d := range cfg.Detections {
+		if d.Match == "" {
+			continue
+		}
+		f, err := query.CompileFilter(d.Match)
+		if err != nil {
+			return nil, fmt.Errorf("match of detections %s: %w", d.Name, err)
+		}
+		o.Forward[d.Name] = f
+	}
+	var err error
+	if o.Root, err = routeOf(cfg.Route, "route", cfg.Slack); err != nil {
+		return nil, err
+	}
+	return policy.New(o)
+}
+
+func routeOf(r config.Route, path string, s *config.Slack) (policy.Route, error) {
+	out := policy.Route{
+		Path: path, Channel: r.Channel, Solo: r.Ungrouped(), Wait: r.GroupWait, Interval: r.GroupInterval,
+		Repeat: r.RepeatInterval, Rate: policy.Rate(r.RateLimit),
+	}
+	if !out.Solo {
+		out.GroupBy = r.GroupBy
+	}
+	if out.Channel == "" && s != nil { // a webhook has one channel, which it does not tell
+		out.Channel = "webhook"
+	}
+	if r.Match != "" {
+		f, err := query.CompileFilter(r.Match)
+		if err != nil {
+			return out, fmt.Errorf("match of %s: %w", path, err)
+		}
+		out.Match = f
+	}
+	for i, child := range r.Routes {
+		one, err := routeOf(child, fmt.Sprintf("%s.routes[%d]", path, i), s)
+		if err != nil {
+			return out, err
+		}
+		out.Routes = append(out.Routes, one)
+	}
+	return out, nil
+}
+
+// interval is the time between two messages at a rate; 0 for none.
+func interval(r config.Rate) time.Duration {
+	if r.Off() {
+		return 0
+	}
+	return r.Per / time.Duration(r.Count)
+}
+
+// socketName is the API's socket within data_dir.
+const socketName = "tocsin.sock"
+
+// longestSocket is how long a socket's path may be on every system we run on.
+const longestSocket = 100
+
+func listenSocket(dir string) (net.Listener, error) {
+	path, err := socketPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("make socket in data_dir: %w", err) // the lock is ours, so what lies there is a dead process's
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("make socket in data_dir: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("make socket in data_dir: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+// socketPath is the socket's path, made relative where the whole is too long for the system.
+func socketPath(dir string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(dir, socketName))
+	if err != nil {
+		return "", fmt.Errorf("find data_dir: %w", err)
+	}
+	if len(path) <= longestSocket {
+		return path, nil
+	}
+	here, err := os.Getwd()
+	if err == nil {
+		if short, err := filepath.Rel(here, path); err == nil && len(short) <= longestSocket {
+			return short, nil
+		}
+	}
+	return "", fmt.Errorf("data_dir %s has too long a path for a socket (%d characters, %d at most): choose a shorter one",
+		strings.TrimSuffix(path, socketName), len(path), longestSocket)
+}

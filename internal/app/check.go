@@ -1,0 +1,52 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tocsin/internal/check"
+	"tocsin/internal/config"
+	"tocsin/internal/elastic"
+)
+
+var loopbackAnyPort = netip.MustParseAddrPort("127.0.0.1:0")
+
+// Check looks at everything that the configuration names. It touches no data directory, so that it can
+// run beside a process that serves it.
+func Check(ctx context.Context, cfg *config.Config) (findings []check.Finding, err error) {
+	log := slog.New(slog.DiscardHandler)
+	registry := prometheus.NewRegistry()
+	clients := map[string]*elastic.Client{}
+	defer func() {
+		for _, c := range clients {
+			c.Close()
+		}
+	}()
+	for i := range cfg.Sources {
+		s := &cfg.Sources[i]
+		if s.Kind == config.Embedded {
+			continue
+		}
+		if clients[s.Name], err = clientOf(s, log); err != nil {
+			return nil, err
+		}
+	}
+	detections, closeAll, err := Detections(cfg, log, registry)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
+	sender, err := Sender(cfg, log, registry, nil)
+	if err != nil {
+		return nil, err
+	}
+	c, err := check.New(check.Options{Config: cfg, Clients: clients, Detections: detections, Slack: sender})
+	if err != nil {
+		return nil, err
+	}
+	return c.Run(ctx), nil
+}

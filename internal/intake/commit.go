@@ -1,0 +1,401 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tocsin/internal/alert"
+	"tocsin/internal/ledger"
+	"tocsin/internal/notice"
+	"tocsin/internal/outbox"
+	"tocsin/internal/policy"
+	"tocsin/internal/store"
+)
+
+// Commit takes in one batch and flushes what is due, all in one transaction, and tells when something
+// is due next (zero: nothing is open). A crash before it returns changes nothing; after it nothing is lost.
+func (i *Intake) Commit(ctx context.Context, b alert.Batch) (next time.Time, err error) {
+	contents := make([]ledger.Content, 0, len(b.Alerts))
+	for n := range b.Alerts {
+		c, err := ledger.Prepare(&b.Alerts[n])
+		if err != nil {
+			return time.Time{}, fmt.Errorf("take in batch of %s: %w", b.Source, err)
+		}
+		contents = append(contents, c)
+	}
+	i.once.Lock()
+	defer i.once.Unlock()
+	began := time.Now()
+	var c *commit
+	err = i.db.Update(ctx, func(tx *store.Tx) error {
+		now := time.Now().Round(0) // by the wall alone, as everything stored is
+		c = &commit{Intake: i, tx: tx, now: now, stepped: now.Before(i.last) || i.last.IsZero(), open: newOpen(tx), revised: map[notice.Key]bool{}}
+		for _, content := range contents {
+			if err := c.take(content); err != nil {
+				return err
+			}
+		}
+		if err := c.flush(); err != nil {
+			return err
+		}
+		if b.State != nil {
+			if err := ledger.SetSourceState(tx, b.Source, b.State, c.now); err != nil {
+				return err
+			}
+		}
+		next, err = c.open.save()
+		return err
+	})
+	if err != nil {
+		if b.Source == "" {
+			return time.Time{}, fmt.Errorf("flush groups: %w", err)
+		}
+		return time.Time{}, fmt.Errorf("take in batch of %s: %w", b.Source, err)
+	}
+	i.last = c.now
+	i.metrics.observe(b, c, time.Since(began))
+	if c.queued > 0 {
+		i.wake()
+	}
+	if !next.Equal(i.next) {
+		i.next = next
+		select {
+		case i.timer <- struct{}{}:
+		default:
+		}
+	}
+	return next, nil
+}
+
+// commit is one transaction under way.
+type commit struct {
+	*Intake
+	tx      *store.Tx
+	now     time.Time
+	open    *open
+	revised map[notice.Key]bool // notices that name an alert whose content changed
+	fresh   int
+	updated int
+	queued  int  // notices put or revised
+	stepped bool // the clock may have stepped back since the last commit
+}
+
+// take records one alert, with what is decided about it.
+func (c *commit) take(a ledger.Content) error {
+	change, stands, err := ledger.Look(c.tx, a)
+	if err != nil || change == ledger.Same {
+		return err
+	}
+	verdict, err := c.policy.Judge(c.now, a.Alert)
+	if err != nil {
+		return err
+	}
+	if change == ledger.Fresh {
+		c.fresh++
+		return c.add(a, verdict)
+	}
+	c.updated++
+	if err := ledger.Update(c.tx, a, stands.Seq); err != nil {
+		return err
+	}
+	return c.redecide(a, stands, verdict)
+}
+
+func (c *commit) add(a ledger.Content, v policy.Verdict) error {
+	stands := ledger.Standing{Decision: decision(v), Reason: v.Reason, Channel: v.Channel, Group: v.Group}
+	if stands.Decision != ledger.Forward {
+		return ledger.Add(c.tx, a, stands, c.now)
+	}
+	if v.AtOnce() {
+		n := notice.Alone(policy.SoloKey(a.ID), v.Channel, a.Alert)
+		n.Prefix = c.prefix
+		stands.Notice, stands.Revision, stands.Reason = n.Key, n.Revision, "sent to "+v.Channel+" on its own"
+		if err := outbox.Put(c.tx, n, c.now); err != nil {
+			return err
+		}
+		c.queued++
+		return ledger.Add(c.tx, a, stands, c.now)
+	}
+	if err := ledger.Add(c.tx, a, stands, c.now); err != nil {
+		return err
+	}
+	return c.open.enter(c.policy, c.now, v, a.Severity)
+}
+
+// redecide follows a change of an alert's content: one that waits may now be kept back or belong to
+// another group, one that was kept back may now be forwarded, and a message that names it is revised.
+func (c *commit) redecide(a ledger.Content, stands ledger.Standing, v policy.Verdict) error {
+	if stands.Notice != "" {
+		c.revised[stands.Notice] = true
+		return nil
+	}
+	decided := ledger.Standing{Decision: decision(v), Reason: v.Reason, Channel: v.Channel, Group: v.Group}
+	if stands.Waiting() && decided.Decision == ledger.Forward && decided.Group == stands.Group {
+		return nil
+	}
+	if stands.Waiting() {
+		if err := c.open.leave(stands.Group); err != nil {
+			return err
+		}
+	}
+	if err := ledger.Decide(c.tx, stands.Seq, decided); err != nil {
+		return err
+	}
+	if decided.Decision != ledger.Forward {
+		return nil
+	}
+	return c.open.enter(c.policy, c.now, v, a.Severity)
+}
+
+func decision(v policy.Verdict) ledger.Decision {
+	switch v.Kept {
+	case policy.Excluded:
+		return ledger.Exclude
+	case policy.Silenced:
+		return ledger.Silence
+	default:
+		return ledger.Forward
+	}
+}
+
+// flush steps every group and digest that is due, the worst first, then revises the messages whose
+// alerts changed.
+func (c *commit) flush() error {
+	groups, err := c.open.dueGroups(c.now, c.stepped)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if err := c.step(g); err != nil {
+			return fmt.Errorf("flush group of %s: %w", g.Channel, err)
+		}
+	}
+	digests, err := c.open.dueDigests(c.now)
+	if err != nil {
+		return err
+	}
+	for _, d := range digests {
+		if err := c.stepDigest(d); err != nil {
+			return fmt.Errorf("flush digest of %s: %w", d.Channel, err)
+		}
+	}
+	for key := range c.revised {
+		if err := c.refresh(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *commit) step(g *policy.Group) error {
+	traffic, err := c.traffic(g.Channel, g.Rate)
+	if err != nil {
+		return err
+	}
+	stillOpen := 0
+	if g.Repeat > 0 {
+		if stillOpen, err = ledger.OpenCount(c.tx, g.Key); err != nil {
+			return err
+		}
+	}
+	switch c.policy.Step(c.now, g, traffic, stillOpen) {
+	case policy.ActPost:
+		err = c.post(g)
+	case policy.ActEdit:
+		err = c.edit(g)
+	case policy.ActDigest:
+		err = c.hold(g)
+	case policy.ActRepeat:
+		err = c.repeat(g)
+	case policy.ActEnd:
+		c.open.end(g.Key)
+	case policy.ActWait:
+	}
+	if g.Solo && g.Waiting == 0 && g.Repeat == 0 {
+		c.open.end(g.Key)
+	}
+	return err
+}
+
+func (c *commit) traffic(channel string, rate policy.Rate) (policy.Traffic, error) {
+	if rate.Count == 0 {
+		return policy.Traffic{}, nil
+	}
+	said, unsaid, err := outbox.Traffic(c.tx, channel, c.now.Add(-rate.Per))
+	return policy.Traffic{Said: said, Unsaid: unsaid}, err
+}
+
+func (c *commit) post(g *policy.Group) error {
+	key := g.Live
+	if _, err := ledger.Assign(c.tx, g.Key, key, 1, true, "sent to "+g.Channel+" by "+g.Path); err != nil {
+		return err
+	}
+	n := notice.Notice{Key: key, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix}
+	if err := c.fill(&n); err != nil {
+		return err
+	}
+	c.queued++
+	return outbox.Put(c.tx, n, c.now)
+}
+
+func (c *commit) edit(g *policy.Group) error {
+	return c.extend(g.Live, func(n *notice.Notice) error {
+		_, err := ledger.Assign(c.tx, g.Key, n.Key, n.Revision, false, "added to the message of its group in "+g.Channel+" by "+g.Path)
+		return err
+	})
+}
+
+// extend revises a notice so that it takes in more alerts.
+func (c *commit) extend(key notice.Key, assign func(*notice.Notice) error) error {
+	n, _, ok, err := outbox.Get(c.tx, key)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("the live notice %s is not in the outbox", key)
+	}
+	n.Revision++
+	if err := assign(&n); err != nil {
+		return err
+	}
+	if err := c.fill(&n); err != nil {
+		return err
+	}
+	delete(c.revised, key)
+	c.queued++
+	return outbox.Revise(c.tx, n, true)
+}
+
+// hold moves what waits in a group to its channel's digest.
+func (c *commit) hold(g *policy.Group) error {
+	d, err := c.open.digest(g.Channel)
+	if err != nil {
+		return err
+	}
+	serial, err := c.open.serial(g.Channel)
+	if err != nil {
+		return err
+	}
+	d = c.policy.Collect(c.now, d, g, serial)
+	reason := fmt.Sprintf("held back by rate_limit %s of %s: in its digest", g.Rate, g.Channel)
+	revision := 1
+	if n, _, ok, err := outbox.Get(c.tx, d.Key); err != nil {
+		return err
+	} else if ok {
+		revision = n.Revision + 1
+	}
+	count, err := ledger.Assign(c.tx, g.Key, d.Key, revision, false, reason)
+	if err != nil {
+		return err
+	}
+	d.Waiting += count
+	c.open.setDigest(d)
+	return nil
+}
+
+func (c *commit) stepDigest(d *policy.Digest) error {
+	traffic, err := c.traffic(d.Channel, d.Rate)
+	if err != nil {
+		return err
+	}
+	switch c.policy.StepDigest(c.now, d, traffic) {
+	case policy.ActPost:
+		n := notice.Notice{
+			Key: d.Key, Revision: 1, Channel: d.Channel, Kind: notice.KindDigest, Prefix: c.prefix,
+			Note: fmt.Sprintf("More than %s came for %s. What is over the limit is collected here.", words(d.Rate), d.Channel),
+		}
+		if err := c.fill(&n); err != nil {
+			return err
+		}
+		c.queued++
+		return outbox.Put(c.tx, n, c.now)
+	case policy.ActEdit:
+		return c.extend(d.Key, func(*notice.Notice) error { return nil })
+	case policy.ActEnd:
+		c.open.endDigest(d.Channel)
+	default:
+	}
+	return nil
+}
+
+// words writes a rate as a person says it.
+func words(r policy.Rate) string {
+	per := r.Per.String()
+	switch r.Per {
+	case time.Second:
+		per = "second"
+	case time.Minute:
+		per = "minute"
+	case time.Hour:
+		per = "hour"
+	case 24 * time.Hour:
+		per = "day"
+	}
+	if r.Count == 1 {
+		return "1 message a " + per
+	}
+	return fmt.Sprintf("%d messages a %s", r.Count, per)
+}
+
+func (c *commit) repeat(g *policy.Group) error {
+	alerts, err := ledger.Open(c.tx, g.Key, notice.NamedMost)
+	if err != nil {
+		return err
+	}
+	count, err := ledger.OpenCount(c.tx, g.Key)
+	if err != nil {
+		return err
+	}
+	n := notice.Notice{Key: g.Live, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix, Repeat: true, Count: count}
+	for k := range alerts {
+		a := &alerts[k]
+		n.Items = append(n.Items, notice.ItemOf(a))
+		n.Severity = max(n.Severity, a.Severity)
+		if n.Since.IsZero() || a.Time.Before(n.Since) {
+			n.Since = a.Time
+		}
+		if a.Time.After(n.Until) {
+			n.Until = a.Time
+		}
+	}
+	c.queued++
+	return outbox.Put(c.tx, n, c.now)
+}
+
+// fill makes the notice say what the ledger assigned to it.
+func (c *commit) fill(n *notice.Notice) error {
+	sum, err := ledger.SumUp(c.tx, n.Key)
+	if err != nil {
+		return err
+	}
+	named, err := ledger.Named(c.tx, n.Key, notice.NamedMost)
+	if err != nil {
+		return err
+	}
+	n.Count, n.Severity, n.Since, n.Until, n.Tallies = sum.Count, sum.Severity, sum.Since, sum.Until, sum.Tallies
+	n.Items = n.Items[:0]
+	for k := range named {
+		n.Items = append(n.Items, notice.ItemOf(&named[k]))
+	}
+	return nil
+}
+
+// refresh revises a message whose alerts changed, if it would read differently.
+func (c *commit) refresh(key notice.Key) error {
+	n, said, ok, err := outbox.Get(c.tx, key)
+	if err != nil || !ok || said && !c.edits {
+		return err
+	}
+	before := n.Items
+	n.Items = nil
+	if err := c.fill(&n); err != nil {
+		return err
+	}
+	if same(before, n.Items) {
+		return nil
+	}
+	n.Revision++
+	c.queued++
+	return outbox.Revise(c.tx, n, !said)
+}

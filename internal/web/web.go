@@ -1,0 +1,73 @@
+// Package web owns what is served over HTTP: health, metrics, the API under /api/v1 and the page at the
+// listen address. It reads the other rooms and decides nothing.
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"tocsin/internal/check"
+	"tocsin/internal/ledger"
+	"tocsin/internal/obs"
+	"tocsin/internal/outbox"
+)
+
+// Options say what is served. Home may be nil.
+type Options struct {
+	Ledger  *ledger.Ledger
+	Outbox  *outbox.Reader
+	Health  *obs.Health
+	Metrics http.Handler
+	Version string
+	// Verify compares index, ledger and Slack from a time on.
+	Verify func(context.Context, time.Time) (*check.Verification, error)
+	// Home replaces the page at / and everything below it that is not the API.
+	Home http.Handler
+	Log  *slog.Logger
+}
+
+// Web serves. Its handlers may be called concurrently.
+type Web struct {
+	ledger  *ledger.Ledger
+	outbox  *outbox.Reader
+	health  *obs.Health
+	version string
+	verify  func(context.Context, time.Time) (*check.Verification, error)
+	log     *slog.Logger
+	mux     *http.ServeMux
+}
+
+// New checks the options.
+func New(o Options) (*Web, error) {
+	if o.Ledger == nil || o.Outbox == nil || o.Health == nil || o.Metrics == nil || o.Verify == nil || o.Log == nil {
+		return nil, errors.New("web: all options but Home are required")
+	}
+	w := &Web{ledger: o.Ledger, outbox: o.Outbox, health: o.Health, version: o.Version, verify: o.Verify, log: o.Log, mux: http.NewServeMux()}
+	w.mux.Handle("/healthz", obs.Healthz())
+	w.mux.Handle("/readyz", o.Health.Readyz())
+	w.mux.Handle("/metrics", o.Metrics)
+	w.mux.HandleFunc("GET /api/v1/alerts", w.alerts)
+	w.mux.HandleFunc("GET /api/v1/alerts/{id}", w.alert)
+	w.mux.HandleFunc("GET /api/v1/alerts/{id}/why", w.why)
+	w.mux.HandleFunc("POST /api/v1/verify", w.runVerify)
+	w.mux.HandleFunc("/api/", func(rw http.ResponseWriter, _ *http.Request) {
+		fail(rw, http.StatusNotFound, "no such path: the API is under /api/v1/alerts and /api/v1/verify")
+	})
+	if o.Home != nil {
+		w.mux.Handle("/", o.Home)
+	} else {
+		w.mux.HandleFunc("GET /{$}", w.home)
+		w.mux.HandleFunc("GET /page.css", style)
+	}
+	return w, nil
+}
+
+// Local serves those who can open the socket in the data directory: the administrator of this machine.
+func (w *Web) Local() http.Handler { return w.mux }
+
+// Loopback serves a loopback address without login: only requests that a page of another site could
+// not have made are let through.
+func (w *Web) Loopback() http.Handler { return guard(w.mux) }
