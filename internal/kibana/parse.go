@@ -258,8 +258,6 @@ func isLink(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// legacy reports whether the document parsed last was of 7.x.
-func (p *Parser) legacy() bool {
-	w := &p.walk
-	return w.got[slotSignalName] != nil || w.got[slotSignalStatus] != nil || w.got[slotSignalUUID] != nil
-}
+// untimed reports whether the Kibana that wrote the document parsed last sets no time when an analyst
+// changes an alert's status: 7.x does not, and of 8.x only the later ones do.
+func (p *Parser) untimed() bool { return p.walk.release().before(8, 12) }

@@ -190,10 +190,9 @@ var Excludes = func() []string {
 // and no one matches by path is left out as well.
 var dropped = append([]string{
 	"kibana.alert.rule.parameters", "kibana.alert.rule.meta", "kibana.alert.rule.description",
-	"kibana.alert.rule.references", "kibana.alert.rule.false_positives", "kibana.alert.rule.threat",
-	"kibana.alert.rule.license", "kibana.alert.url",
+	"kibana.alert.rule.references", "kibana.alert.rule.false_positives", "kibana.alert.rule.license", "kibana.alert.url",
 	"signal.rule.meta", "signal.rule.description", "signal.rule.references", "signal.rule.false_positives",
-	"signal.rule.threat", "signal.rule.license",
+	"signal.rule.license",
 }, Excludes...)
 
 // place is what the parser does at a path.

@@ -152,7 +152,7 @@ func (s *Source) byID(ctx context.Context, ids []string, source any) ([]elastic.
 		return nil, nil
 	}
 	r, err := s.o.Client.Search(ctx, elastic.Search{Indices: s.located, Body: obj{
-		"size": hitsMost, "_source": source, "seq_no_primary_term": true, "track_total_hits": true,
+		"size": min(hitsMost, 2*len(ids)+10), "_source": source, "seq_no_primary_term": true, "track_total_hits": true,
 		"sort": byTime, "query": obj{"ids": obj{"values": ids}},
 	}})
 	if err != nil {
@@ -178,10 +178,10 @@ func (s *Source) byID(ctx context.Context, ids []string, source any) ([]elastic.
 // liveMost is how many ids one poll looks at again; more take turns.
 const liveMost = 1000
 
-// readLive looks at alerts whose messages can still change, where 7.x documents were seen: their
-// status changes without a time of change.
+// readLive looks at alerts whose messages can still change, where documents were seen whose status
+// changes without a time of change.
 func (s *Source) readLive(ctx context.Context, ids []string) (alert.Batch, error) {
-	if !s.state.Legacy || len(ids) == 0 {
+	if !s.state.Untimed || len(ids) == 0 {
 		return alert.Batch{}, nil
 	}
 	if s.liveAt >= len(ids) {

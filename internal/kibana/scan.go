@@ -90,7 +90,7 @@ func (s *Source) scanPage(ctx context.Context) (alert.Batch, error) {
 		return batch, err
 	}
 	batch.Alerts = c.withoutCopies(batch.Alerts)
-	st.Legacy = s.state.Legacy
+	st.Untimed = s.state.Untimed
 	s.state = st
 	c.next.trim(st.from(s.o.Overlap))
 	batch.Lag = c.newest.Sub(st.Cursor)

@@ -279,8 +279,8 @@ func (s *Source) alerts(hits []elastic.Hit, late bool) ([]alert.Alert, error) {
 			return nil, err
 		}
 		a.Late = late
-		if s.parser.legacy() {
-			s.state.Legacy = true
+		if s.parser.untimed() {
+			s.state.Untimed = true
 		}
 		if j, ok := at[a.SourceID]; ok {
 			if newer(&a, &out[j]) {

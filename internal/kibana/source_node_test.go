@@ -366,3 +366,54 @@ func TestExpiredSearchStartsAgainAndSkipsNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestTheClusterFiltersWhatTheParserDrops compares documents read through the source filter with the
+// whole ones.
+func TestTheClusterFiltersWhatTheParserDrops(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		fresh, old := s.createNew(t), s.createOld(t, alertsPrefix)
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		var detections []demo.Detection
+		made := demo.NewDetections(14)
+		for _, kibana := range demo.Kibanas {
+			for _, kind := range demo.DetectionKinds(kibana) {
+				detections = append(detections, made.Make(kibana, kind, now))
+			}
+		}
+		for _, d := range realDocuments(t) {
+			detections = append(detections, demo.Detection{Index: d.Index, ID: d.ID, Source: d.Source})
+		}
+		s.spread(t, old, fresh, detections...)
+		src, b := s.source(t, func(o *Options) { o.All = true }), newBook()
+		b.settle(t, src)
+		p, err := NewParser(ParserOptions{Source: "siem", Space: s.space})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range detections {
+			got, ok := b.alerts[d.ID]
+			if !ok {
+				t.Errorf("%s was not read", d.ID)
+				continue
+			}
+			want, err := p.Parse(got.Index, d.ID, d.Source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fields := func(a alert.Alert) alert.Fields {
+				f, err := a.Fields()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return f
+			}
+			if diff := cmp.Diff(fields(want), fields(got)); diff != "" {
+				t.Errorf("%s fields: -whole +filtered\n%s", d.Index, diff)
+			}
+			want.Document, got.Document = nil, nil
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: -whole +filtered\n%s", d.Index, diff)
+			}
+		}
+	})
+}

@@ -28,8 +28,8 @@ type state struct {
 	Complete time.Time `json:"complete,omitzero"`
 	// Swept is when the last sweep was.
 	Swept time.Time `json:"swept,omitzero"`
-	// Legacy says that documents of 7.x were seen, whose changes of status carry no time.
-	Legacy bool `json:"legacy,omitempty"`
+	// Untimed says that documents were seen whose changes of status carry no time: see Parser.untimed.
+	Untimed bool `json:"untimed,omitempty"`
 }
 
 func readState(raw json.RawMessage) (state, error) {

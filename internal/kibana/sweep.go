@@ -27,7 +27,8 @@ func (s *Source) sweepOn(ctx context.Context, missing func(context.Context, []st
 			return alert.Batch{}, nil
 		}
 		to := s.state.from(s.o.Overlap)
-		from := now.Add(-s.o.Sweep)
+		// Counted from the last sweep, so that a long time without tocsin leaves no gap.
+		from := s.state.Swept.Add(-s.o.Sweep)
 		if s.state.Floor.After(from) {
 			from = s.state.Floor
 		}
