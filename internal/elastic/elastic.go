@@ -70,8 +70,9 @@ type Client struct {
 	redact   *strings.Replacer
 	most     int64 // bytes of an answer, unpacked
 
-	elastic atomic.Bool // an answer carried Elasticsearch's product header
-	paging  atomic.Int32
+	elastic    atomic.Bool // an answer carried Elasticsearch's product header
+	opensearch atomic.Bool // an answer was one only OpenSearch gives
+	paging     atomic.Int32
 }
 
 // New checks the options and makes a client. It reads CAFile and does no other input or output. Its

@@ -13,7 +13,7 @@ func FreeButGoOn(ctx context.Context, p *Pages) error {
 
 // PagingWay names the way to page a client has learned.
 func PagingWay(c *Client) string {
-	return [...]string{"unknown", "elastic", "open", "scroll"}[c.paging.Load()]
+	return [...]string{"unknown", "pit", "scroll"}[c.paging.Load()]
 }
 
 // LimitAnswers changes how large an answer may be.

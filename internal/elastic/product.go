@@ -46,9 +46,9 @@ func (c *Client) Product(ctx context.Context) (Product, error) {
 // shownProduct is what answers have shown so far without being asked.
 func (c *Client) shownProduct() string {
 	switch {
-	case c.elastic.Load() || c.paging.Load() == pagingElastic:
+	case c.elastic.Load() || c.paging.Load() == pagingPIT:
 		return "elasticsearch"
-	case c.paging.Load() == pagingOpen:
+	case c.opensearch.Load():
 		return "opensearch"
 	}
 	return ""

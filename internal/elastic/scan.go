@@ -43,11 +43,14 @@ func (c *Client) Scan(s Scan) *Pages {
 	return &Pages{client: c, scan: s}
 }
 
-// The ways to page, best first. A client learns its cluster's by trying.
+// The ways to page. A client learns its cluster's by trying.
+//
+// OpenSearch is read by scroll, though it has points in time, and _shard_doc since 3.3: it counts shards
+// anew in each index, so that _shard_doc is not unique over several, and its search_after loses documents
+// that lack the sort field (opensearch-project/OpenSearch#14824).
 const (
 	pagingUnknown int32 = iota
-	pagingElastic       // POST /{index}/_pit, and _shard_doc is unique (Elasticsearch from 7.12)
-	pagingOpen          // OpenSearch's point in time, and _shard_doc with _index is unique (from 3.3)
+	pagingPIT           // a point in time and _shard_doc: Elasticsearch from 7.12
 	pagingScroll        // the rest
 )
 
@@ -123,62 +126,53 @@ func (p *Pages) page(ctx context.Context) ([]Hit, error) {
 // has worked.
 func (p *Pages) first(ctx context.Context) ([]Hit, error) {
 	c := p.client
-	known := c.paging.Load()
-	for _, way := range []int32{pagingElastic, pagingOpen} {
-		if known == pagingScroll || known == pagingOpen && way == pagingElastic || way == pagingOpen && c.elastic.Load() {
-			continue
-		}
-		hits, err := p.firstAt(ctx, way)
-		if err == nil {
-			// An empty page proves nothing: no shard may have looked at the sort.
-			if len(hits) > 0 {
-				c.paging.Store(way)
-			}
-			return hits, nil
-		}
-		if hasNoAPI(err) {
-			continue
-		}
-		if !hasNoTieBreaker(err) && !refusesPIT(err) && !opensNothing(err) {
-			return nil, err
-		}
-		learn := !opensNothing(err)
-		if err := p.free(ctx); err != nil {
-			c.log.Debug("point in time not freed", "source", c.name, "error", err.Error())
-		}
-		return p.scrollFirst(ctx, learn)
+	if c.paging.Load() == pagingScroll {
+		return p.scrollFirst(ctx)
 	}
-	return p.scrollFirst(ctx, true)
+	hits, err := p.firstAtPIT(ctx)
+	switch {
+	case err == nil:
+		// An empty page proves nothing: no shard may have looked at the sort.
+		if len(hits) > 0 {
+			c.paging.Store(pagingPIT)
+		}
+		return hits, nil
+	case !hasNoAPI(err) && !hasNoTieBreaker(err) && !refusesPIT(err):
+		return nil, err
+	case isOpenSearch(err) && !c.elastic.Load():
+		c.opensearch.Store(true)
+	}
+	if err := p.free(ctx); err != nil {
+		c.log.Debug("point in time not freed", "source", c.name, "error", err.Error())
+	}
+	hits, err = p.scrollFirst(ctx)
+	if err == nil {
+		c.paging.Store(pagingScroll)
+	}
+	return hits, err
 }
 
-// firstAt opens a point in time and reads its first page.
-func (p *Pages) firstAt(ctx context.Context, way int32) ([]Hit, error) {
+// firstAtPIT opens a point in time and reads its first page.
+func (p *Pages) firstAtPIT(ctx context.Context) ([]Hit, error) {
 	s := p.scan
-	p.way = way
-	params := indicesParams(nil, s.IgnoreUnavailable, s.AllowNoIndices)
-	params.Set("keep_alive", duration(s.KeepAlive))
-	api := "_pit"
-	if way == pagingOpen {
-		api = "_search/point_in_time"
-		params.Set("allow_partial_pit_creation", "false")
-	}
+	p.way = pagingPIT
+	params := indicesParams(url.Values{"keep_alive": {duration(s.KeepAlive)}}, s.IgnoreUnavailable, s.AllowNoIndices)
 	indices := s.Indices
 	if len(indices) == 0 {
 		indices = []string{"_all"}
 	}
 	var pit struct {
-		ID    string `json:"id"`     // Elasticsearch
-		PITID string `json:"pit_id"` // OpenSearch
+		ID string `json:"id"`
 	}
 	// Without a body on purpose: clusters of before 8.0 without this API take the path for that of a
 	// document to store, and refuse it only for want of one.
-	if err := p.client.Do(ctx, http.MethodPost, IndexPath(indices, api), params, nil, &pit); err != nil {
+	if err := p.client.Do(ctx, http.MethodPost, IndexPath(indices, "_pit"), params, nil, &pit); err != nil {
 		return nil, err
 	}
-	p.id = pit.ID + pit.PITID
-	if p.id == "" {
+	if pit.ID == "" {
 		return nil, errors.New("the cluster opened a point in time without naming it")
 	}
+	p.id = pit.ID
 	return p.searchAfter(ctx)
 }
 
@@ -186,10 +180,6 @@ func (p *Pages) searchAfter(ctx context.Context) ([]Hit, error) {
 	body := p.body()
 	sort := append([]any{}, p.scan.Sort...)
 	sort = append(sort, map[string]any{"_shard_doc": map[string]any{"order": "asc"}})
-	if p.way == pagingOpen {
-		// OpenSearch counts shards anew in each index, so that two indices have equal values.
-		sort = append(sort, map[string]any{"_index": map[string]any{"order": "asc"}})
-	}
 	body["sort"] = sort
 	body["pit"] = map[string]any{"id": p.id, "keep_alive": duration(p.scan.KeepAlive)}
 	if p.after != nil {
@@ -218,24 +208,20 @@ func (p *Pages) searchAfter(ctx context.Context) ([]Hit, error) {
 	return hits, nil
 }
 
-// scrollFirst opens a scroll. learn says that this cluster has nothing better.
-func (p *Pages) scrollFirst(ctx context.Context, learn bool) ([]Hit, error) {
+// scrollFirst opens a scroll and reads its first page.
+func (p *Pages) scrollFirst(ctx context.Context) ([]Hit, error) {
 	s := p.scan
 	p.way = pagingScroll
 	params := indicesParams(url.Values{"scroll": {duration(s.KeepAlive)}}, s.IgnoreUnavailable, s.AllowNoIndices)
 	body := p.body()
-	body["sort"] = s.Sort
-	if len(s.Sort) == 0 {
-		body["sort"] = []any{"_doc"}
-	}
 	delete(body, "terminate_after")  // see search
 	delete(body, "track_total_hits") // a scroll always counts, and refuses to be told not to
+	// With one sort field alone, OpenSearch 3.5 takes documents equal to the last one for documents already
+	// given, and ends the scroll before all were read.
+	body["sort"] = append(append([]any{}, s.Sort...), "_doc")
 	a, err := p.client.search(ctx, IndexPath(s.Indices, "_search"), params, body)
 	if err != nil {
 		return nil, err
-	}
-	if learn {
-		p.client.paging.Store(pagingScroll)
 	}
 	p.id = a.Scroll
 	return a.Hits.Hits, nil
@@ -280,10 +266,7 @@ func (p *Pages) free(ctx context.Context) error {
 	}
 	p.id = ""
 	path, body := "/_pit", map[string]any{"id": id}
-	switch p.way {
-	case pagingOpen:
-		path, body = "/_search/point_in_time", map[string]any{"pit_id": []string{id}}
-	case pagingScroll:
+	if p.way == pagingScroll {
 		path, body = "/_search/scroll", map[string]any{"scroll_id": []string{id}}
 	}
 	err := p.client.Do(ctx, http.MethodDelete, path, nil, body, nil)
@@ -301,7 +284,7 @@ func expired(err error) bool {
 		errors.As(err, &partial) && partial.Type == "search_context_missing_exception"
 }
 
-// hasNoAPI recognises a cluster without the point-in-time API that was tried: it knows no such path, or
+// hasNoAPI recognises a cluster without Elasticsearch's point-in-time API: it knows no such path, or
 // takes it for that of a document.
 func hasNoAPI(err error) bool {
 	var e *Error
@@ -309,8 +292,7 @@ func hasNoAPI(err error) bool {
 		return false
 	}
 	return e.Status == http.StatusMethodNotAllowed ||
-		e.Status == http.StatusBadRequest && (strings.Contains(e.Reason, "no handler found") ||
-			strings.Contains(e.Reason, "request body is required") || strings.Contains(e.Reason, "Rejecting mapping update"))
+		e.Status == http.StatusBadRequest && (strings.Contains(e.Reason, "no handler found") || strings.Contains(e.Reason, "request body is required"))
 }
 
 // hasNoTieBreaker recognises a cluster that has points in time but cannot sort by _shard_doc.
@@ -328,10 +310,11 @@ func refusesPIT(err error) bool {
 	return errors.As(err, &e) && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound && e.Type == "")
 }
 
-// opensNothing recognises OpenSearch's answer to a point in time over patterns that match no index.
-func opensNothing(err error) bool {
+// isOpenSearch recognises that a path of Elasticsearch's is not there at all. Elasticsearch knows it or
+// takes it for a document's, up to 7.x, and sends its product header from then on.
+func isOpenSearch(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status == http.StatusBadRequest && strings.Contains(e.Reason, "invalid id: [null]")
+	return errors.As(err, &e) && strings.Contains(e.Reason, "no handler found for uri")
 }
 
 // duration writes d as the cluster reads it.
