@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -195,7 +195,7 @@ func TestAPostThatNeverLeftIsRefused(t *testing.T) {
 
 	tlsServer := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("asked without trust") }))
 	defer tlsServer.Close()
-	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
+	tlsServer.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	plainServer := answering(t, 200, okAnswer)
 
 	refusing := listen(t, func(_ *wire, _ int64, c net.Conn) {

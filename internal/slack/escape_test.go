@@ -50,8 +50,16 @@ func TestCutsFitAndBreakNothing(t *testing.T) {
 		most int
 		want string
 	}{
-		{"abcdef", 6, "abcdef"}, {"abcdef", 5, "abcd…"}, {"abc def", 5, "abc…"}, {"<<<", 12, "&lt;&lt;&lt;"}, {"<<<", 11, "&lt;&lt;…"},
-		{"<<<", 8, "&lt;…"}, {"<<<", 3, "…"}, {"💥💥💥", 6, "💥💥💥"}, {"💥💥💥", 5, "💥💥…"}, {"", 5, ""},
+		{"abcdef", 6, "abcdef"},
+		{"abcdef", 5, "abcd…"},
+		{"abc def", 5, "abc…"},
+		{"<<<", 12, "&lt;&lt;&lt;"},
+		{"<<<", 11, "&lt;&lt;…"},
+		{"<<<", 8, "&lt;…"},
+		{"<<<", 3, "…"},
+		{"💥💥💥", 6, "💥💥💥"},
+		{"💥💥💥", 5, "💥💥…"},
+		{"", 5, ""},
 	} {
 		if got := fit(c.in, plain, c.most); got != c.want {
 			t.Errorf("%q in %d: %q, want %q", c.in, c.most, got, c.want)

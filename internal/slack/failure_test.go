@@ -221,13 +221,24 @@ func TestAnswersOfWebhooks(t *testing.T) {
 		want   string
 	}
 	cases := []answer{
-		{200, "ok", "ok"}, {200, "ok\n", "ok"},
-		{200, "<html>sign in</html>", "unknown"}, {200, "", "unknown"},
-		{500, "rollup_error", "unknown"}, {500, "<html>", "unknown"}, {503, "no_service", "unknown"}, {408, "", "unknown"},
-		{302, "", "retry service 0s"}, {407, "", "retry service 0s"},
-		{400, "some_text_of_tomorrow", "rejected message"}, {413, "<html>", "rejected message"},
-		{404, "<html>", "rejected service"}, {403, "", "rejected service"}, {410, "", "rejected service"}, {418, "teapot", "retry message 0s"},
-		{429, `{"retry_after":3,"ok":false,"error":"rate_limited"}`, "retry channel 3s"}, {429, "", "retry channel 0s"},
+		{200, "ok", "ok"},
+		{200, "ok\n", "ok"},
+		{200, "<html>sign in</html>", "unknown"},
+		{200, "", "unknown"},
+		{500, "rollup_error", "unknown"},
+		{500, "<html>", "unknown"},
+		{503, "no_service", "unknown"},
+		{408, "", "unknown"},
+		{302, "", "retry service 0s"},
+		{407, "", "retry service 0s"},
+		{400, "some_text_of_tomorrow", "rejected message"},
+		{413, "<html>", "rejected message"},
+		{404, "<html>", "rejected service"},
+		{403, "", "rejected service"},
+		{410, "", "rejected service"},
+		{418, "teapot", "retry message 0s"},
+		{429, `{"retry_after":3,"ok":false,"error":"rate_limited"}`, "retry channel 3s"},
+		{429, "", "retry channel 0s"},
 		{429, "message_limit_exceeded", "retry service 1h0m0s"},
 	}
 	for text, want := range map[string]string{
