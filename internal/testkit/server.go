@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,29 +15,32 @@ import (
 // Kind is a product and version line that tests run against.
 type Kind string
 
-// The kinds of cluster there are. Elastic8 speaks HTTPS and has API keys.
+// The kinds of cluster there are. Elastic8 speaks HTTPS and has API keys. Elastic710 is without
+// Elastic's own extensions, so it has no points in time: what reads it must scroll.
 const (
 	OpenSearch  Kind = "OpenSearch 3"
 	OpenSearch2 Kind = "OpenSearch 2"
 	Elastic8    Kind = "Elasticsearch 8"
-	Elastic7    Kind = "Elasticsearch 7"
+	Elastic7    Kind = "Elasticsearch 7.17"
+	Elastic710  Kind = "Elasticsearch 7.10"
 )
 
 // Kinds are all of them, for tests that hold on each.
-var Kinds = []Kind{OpenSearch, OpenSearch2, Elastic8, Elastic7}
+var Kinds = []Kind{OpenSearch, OpenSearch2, Elastic8, Elastic7, Elastic710}
 
 // want says how the environment names a kind of node, and what such a node must say it is.
 type want struct {
 	variable string
 	product  string
-	majors   []int
+	versions []string // beginnings of the version
 }
 
 var wants = map[Kind]want{
-	OpenSearch:  {"TOCSIN_TEST_OPENSEARCH", "opensearch", []int{3, 4}},
-	OpenSearch2: {"TOCSIN_TEST_OPENSEARCH2", "opensearch", []int{2}},
-	Elastic8:    {"TOCSIN_TEST_ES8", "elasticsearch", []int{8, 9}},
-	Elastic7:    {"TOCSIN_TEST_ES7", "elasticsearch", []int{7}},
+	OpenSearch:  {"TOCSIN_TEST_OPENSEARCH", "opensearch", []string{"3."}},
+	OpenSearch2: {"TOCSIN_TEST_OPENSEARCH2", "opensearch", []string{"2."}},
+	Elastic8:    {"TOCSIN_TEST_ES8", "elasticsearch", []string{"8.", "9."}},
+	Elastic7:    {"TOCSIN_TEST_ES7", "elasticsearch", []string{"7.17."}},
+	Elastic710:  {"TOCSIN_TEST_ES710", "elasticsearch", []string{"7.10."}},
 }
 
 // Variable returns the name of the environment variable that says where a node of this kind is.
@@ -57,8 +59,8 @@ type Node struct {
 }
 
 // Server returns the node of this kind that the environment names. TOCSIN_TEST_OPENSEARCH,
-// TOCSIN_TEST_OPENSEARCH2, TOCSIN_TEST_ES8 and TOCSIN_TEST_ES7 are URLs, with user:password@ where the
-// node asks; the same name with _CA is the file of its certificate authority. `make servers` prints them.
+// TOCSIN_TEST_OPENSEARCH2, TOCSIN_TEST_ES8, TOCSIN_TEST_ES7 and TOCSIN_TEST_ES710 are URLs, with
+// user:password@ where the node asks; the same name with _CA is the file of its certificate authority. `make servers` prints them.
 //
 // Where the variable is not set, or under -short, the test is skipped and the closing list says so;
 // with TOCSIN_TEST_SERVERS=required a missing variable fails the test. A node that is named and does
@@ -152,9 +154,8 @@ func (n *Node) introduce(w want) error {
 	if product == "" {
 		product = "elasticsearch"
 	}
-	digits, _, _ := strings.Cut(root.Version.Number, ".")
-	major, err := strconv.Atoi(digits)
-	if err != nil || product != w.product || !slices.Contains(w.majors, major) {
+	named := func(beginning string) bool { return strings.HasPrefix(root.Version.Number, beginning) }
+	if product != w.product || !slices.ContainsFunc(w.versions, named) {
 		return fmt.Errorf("%s is %s %q, not %s", n.URL, product, root.Version.Number, n.Kind)
 	}
 	n.Version = root.Version.Number

@@ -47,17 +47,18 @@ func TestClosing(t *testing.T) {
 			report: "server\tused\tOpenSearch 3\t3.5.0\tTestA\n" +
 				"server\tused\tOpenSearch 3\t3.5.0\tTestA\n" +
 				"server\tused\tOpenSearch 3\t3.5.0\tTestB\n" +
-				"server\tnot used\tElasticsearch 7\tTOCSIN_TEST_ES7 is not set\tTestA\n" +
+				"server\tnot used\tElasticsearch 7.17\tTOCSIN_TEST_ES7 is not set\tTestA\n" +
 				"documents\tused\treal documents\t/data\tTestA\n",
 			unavailable: "TOCSIN_TEST_ES7\telastic7 did not start: no Java\n",
 			ok:          true,
 			want: "ok  \tp\t0.1s\n?   \tq\t[no test files]\n" + `
 Real servers and documents:
-  OpenSearch 3     used      3.5.0 (2 tests)
-  OpenSearch 2     not used  no test asked for it
-  Elasticsearch 8  not used  no test asked for it
-  Elasticsearch 7  NOT USED  elastic7 did not start: no Java (1 test asked for it)
-  Real documents   used      /data (1 test)
+  OpenSearch 3        used      3.5.0 (2 tests)
+  OpenSearch 2        not used  no test asked for it
+  Elasticsearch 8     not used  no test asked for it
+  Elasticsearch 7.17  NOT USED  elastic7 did not start: no Java (1 test asked for it)
+  Elasticsearch 7.10  not used  no test asked for it
+  Real documents      used      /data (1 test)
 
 Tests skipped, and why:
   1: X is not set
@@ -127,9 +128,10 @@ Tests skipped, and why:
 
 const nothing = `
 Real servers and documents:
-  OpenSearch 3     not used  no test asked for it
-  OpenSearch 2     not used  no test asked for it
-  Elasticsearch 8  not used  no test asked for it
-  Elasticsearch 7  not used  no test asked for it
-  Real documents   not used  no test asked for them
+  OpenSearch 3        not used  no test asked for it
+  OpenSearch 2        not used  no test asked for it
+  Elasticsearch 8     not used  no test asked for it
+  Elasticsearch 7.17  not used  no test asked for it
+  Elasticsearch 7.10  not used  no test asked for it
+  Real documents      not used  no test asked for them
 `

@@ -105,7 +105,7 @@ func (u use) printServer(w io.Writer, kind testkit.Kind) {
 }
 
 func (u use) line(w io.Writer, name, use, detail string) {
-	fmt.Fprintf(w, "  %-16s %-9s %s\n", name, use, detail)
+	fmt.Fprintf(w, "  %-19s %-9s %s\n", name, use, detail)
 }
 
 func tests(n int) string {

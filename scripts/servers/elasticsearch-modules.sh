@@ -2,6 +2,7 @@
 # elasticsearch-modules.sh VERSION HOME: adds to an unpacked Elasticsearch what its artifact on Maven Central
 # lacks and the tests need.
 #   7.17  reindex, mapper-extras, aggs-matrix-stats, parent-join: Elastic's own, from Maven Central
+#   7.10  the same, and analysis-common and ingest-common
 #   8.x   rest-root: ours, compiled here against the node's own jars (java/RootInfoPlugin.java)
 # JAVA_HOME: the Java to compile with.
 set -euo pipefail
@@ -26,7 +27,8 @@ has.native.controller=false
 PROPERTIES
 }
 
-# from_central NAME CLASS: a module whose jar is NAME-client, without the jars the node has.
+# from_central NAME CLASS [GROUP ARTIFACT]: a module out of one jar and what it needs, without the jars the
+# node has. Elastic publishes some modules as NAME-client; others have others published.
 from_central() {
 	local dir=$home/modules/$1 jar
 	mkdir -p "$dir"
@@ -35,7 +37,7 @@ from_central() {
   <modelVersion>4.0.0</modelVersion>
   <groupId>tocsin</groupId><artifactId>$1</artifactId><version>1</version>
   <dependencies>
-    <dependency><groupId>org.elasticsearch.plugin</groupId><artifactId>$1-client</artifactId><version>$version</version></dependency>
+    <dependency><groupId>${3:-org.elasticsearch.plugin}</groupId><artifactId>${4:-$1-client}</artifactId><version>$version</version></dependency>
   </dependencies>
 </project>
 POM
@@ -47,6 +49,14 @@ POM
 }
 
 case $version in
+7.10.*)
+	others=org.codelibs.elasticsearch.module
+	from_central reindex org.elasticsearch.index.reindex.ReindexPlugin $others reindex
+	from_central analysis-common org.elasticsearch.analysis.common.CommonAnalysisPlugin $others analysis-common
+	from_central ingest-common org.elasticsearch.ingest.common.IngestCommonPlugin $others ingest-common
+	from_central mapper-extras org.elasticsearch.index.mapper.MapperExtrasPlugin
+	from_central parent-join org.elasticsearch.join.ParentJoinPlugin
+	;;
 7.*)
 	from_central reindex org.elasticsearch.reindex.ReindexPlugin
 	from_central mapper-extras org.elasticsearch.index.mapper.MapperExtrasPlugin

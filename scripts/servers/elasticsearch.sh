@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# elasticsearch.sh VERSION PORT DATADIR: starts Elasticsearch 7.17 or 8.19 on 127.0.0.1:PORT, all its state in
+# elasticsearch.sh VERSION PORT DATADIR: starts Elasticsearch 7.10, 7.17 or 8.19 on 127.0.0.1:PORT, all its state in
 # DATADIR, and prints its URL when it answers. Its process id is in DATADIR/pid.
 #
 # NODE_PASSWORD: turns security on, the user elastic has this password, and API keys work.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # start.sh STATE [KIND...]: starts real search servers on free ports of 127.0.0.1 and prints the environment
 # variables that the tests find them by (also in STATE/env). All they hold is in STATE; stop.sh STATE ends
-# them. KIND is opensearch, opensearch2, elastic8 or elastic7; without one, all of them.
+# them. KIND is opensearch, opensearch2, elastic8, elastic7 or elastic710; without one, all of them.
 # A kind that cannot be started is told of in STATE/unavailable (its variable, a tab, the reason), and the exit
 # status is 1.
 set -euo pipefail
@@ -11,7 +11,7 @@ mkdir -p "$1" "$cache"
 state=$(cd "$1" && pwd)
 shift
 kinds=("$@")
-[ ${#kinds[@]} -gt 0 ] || kinds=(opensearch opensearch2 elastic8 elastic7)
+[ ${#kinds[@]} -gt 0 ] || kinds=(opensearch opensearch2 elastic8 elastic7 elastic710)
 chmod 755 "$state"
 : >"$state/unavailable"
 (umask 077 && : >"$state/env")
@@ -35,7 +35,7 @@ run() { # KIND PORT
 	opensearch2) "$here/opensearch2.sh" "$2" "$data" ;;
 	elastic8) NODE_PASSWORD=$password NODE_CERTS=$state/certs "$here/elasticsearch.sh" 8.19.21 "$2" "$data" ;;
 	elastic7) "$here/elasticsearch.sh" 7.17.29 "$2" "$data" ;;
-	*) die "there is no kind of server named $1; try: opensearch opensearch2 elastic8 elastic7" ;;
+	elastic710) "$here/elasticsearch.sh" 7.10.2 "$2" "$data" ;;
 	esac
 }
 
@@ -45,11 +45,16 @@ variable() {
 	opensearch2) echo TOCSIN_TEST_OPENSEARCH2 ;;
 	elastic8) echo TOCSIN_TEST_ES8 ;;
 	elastic7) echo TOCSIN_TEST_ES7 ;;
+	elastic710) echo TOCSIN_TEST_ES710 ;;
+	*) die "there is no kind of server named $1; try: opensearch opensearch2 elastic8 elastic7 elastic710" ;;
 	esac
 }
 
 "$here/certificates.sh" "$state/certs"
 password=$(openssl rand -hex 16)
+for kind in "${kinds[@]}"; do
+	variable "$kind" >/dev/null
+done
 declare -A job
 for kind in "${kinds[@]}"; do
 	if [ -e "$state/$kind/pid" ]; then
