@@ -81,8 +81,14 @@ var opening = []struct {
 	kibana string
 	kind   DetectionKind
 }{
-	{"8.19", QueryDetection}, {"9.1", ThresholdDetection}, {"8.8", SuppressedDetection}, {"7.17", QueryDetection},
-	{"8.19", NewTermsDetection}, {"9.1", IndicatorDetection}, {"8.19", SequenceDetection}, {"7.10", ThresholdDetection},
+	{"8.19", QueryDetection},
+	{"9.1", ThresholdDetection},
+	{"8.8", SuppressedDetection},
+	{"7.17", QueryDetection},
+	{"8.19", NewTermsDetection},
+	{"9.1", IndicatorDetection},
+	{"8.19", SequenceDetection},
+	{"7.10", ThresholdDetection},
 }
 
 func (r *replay) one(n int) error {

@@ -61,6 +61,7 @@ func newClient(t testing.TB, o elastic.Options) *elastic.Client {
 
 // The backing indices of a site, by generation and number.
 func (s *site) signals(n int) string { return fmt.Sprintf(".siem-signals-%s-%06d", s.space, n) }
+
 func (s *site) alerts(n int) string {
 	return fmt.Sprintf(".internal.alerts-security.alerts-%s-%06d", s.space, n)
 }

@@ -103,8 +103,11 @@ func New(o Options) (*Source, error) {
 		value    *time.Duration
 		fallback time.Duration
 	}{
-		{"poll", &o.Poll, defaultPoll}, {"overlap", &o.Overlap, defaultOverlap}, {"since", &o.Since, 0},
-		{"sweep", &o.Sweep, defaultSweep}, {"sweep interval", &o.SweepEvery, defaultSweepEvery},
+		{"poll", &o.Poll, defaultPoll},
+		{"overlap", &o.Overlap, defaultOverlap},
+		{"since", &o.Since, 0},
+		{"sweep", &o.Sweep, defaultSweep},
+		{"sweep interval", &o.SweepEvery, defaultSweepEvery},
 	} {
 		if *d.value < 0 {
 			return nil, fmt.Errorf("kibana source %s: %s is negative", o.Name, d.name)

@@ -51,7 +51,9 @@ func TestPartialAnswersAreErrorsAndSkipNothing(t *testing.T) {
 			text = []byte(strings.Replace(string(text), `"failed":0,"skipped":0,"successful":1`, `"failed":1,"skipped":0,"successful":0`, 1))
 		}
 		rw.WriteHeader(rec.Code)
-		rw.Write(text)
+		if _, err := rw.Write(text); err != nil {
+			t.Error(err)
+		}
 	})
 	d := w.put(t, "8.19", w.now)
 	src, b := w.source(t, nil), newBook()
