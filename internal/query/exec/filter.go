@@ -31,6 +31,10 @@ const (
 	Date      // milliseconds
 	DateNanos // nanoseconds
 	Unindexed // a field that no search finds
+
+	// InNested is added to the type of a field in nested objects, which a value without a field does
+	// not find.
+	InNested FieldType = 1 << 6
 )
 
 // Types tells the type of a field by its name.
@@ -153,7 +157,11 @@ func (m *namesTest) match(s *subject) bool {
 
 func (m *anyTest) match(s *subject) bool {
 	found := false
+	types := s.filter.types
 	s.doc.Names(func(name string) bool {
+		if types != nil && types(name)&InNested != 0 {
+			return true
+		}
 		v, t := s.field(name)
 		if t == Untyped {
 			t = anyText
@@ -165,14 +173,14 @@ func (m *anyTest) match(s *subject) bool {
 }
 
 // anyText is an untyped value that a value without a field is looked for in: by words and as a whole.
-const anyText FieldType = 255
+const anyText FieldType = InNested - 1
 
 // field is a field's value and type. Where a document has no field of its own named f.keyword or
 // f.text it is f, as Elasticsearch's multi-fields are not part of a document.
 func (s *subject) field(name string) (row.Value, FieldType) {
 	v, t := s.doc.Value(name), Untyped
 	if s.filter.types != nil {
-		t = s.filter.types(name)
+		t = s.filter.types(name) &^ InNested
 	}
 	if parent, multi, ok := multiField(name); ok && v.IsNull() {
 		if v = s.doc.Value(parent); t == Untyped {

@@ -9,8 +9,8 @@ import (
 )
 
 // dateText is a date as a query names one: ISO 8601 down to any part, milliseconds since 1970, or
-// Elasticsearch's date math (now-1h/d, 2024-01-01||+1M/d), always in UTC. It names a span of time: what
-// it leaves open.
+// Elasticsearch's date math (now-1h/d, 2024-01-01||+1M/d), always in UTC. It names a span of time: the
+// day, hour, minute or second it leaves open. As in Elasticsearch a year or month alone is its first day.
 type dateText struct {
 	ok     bool
 	now    bool // counted from now
@@ -290,6 +290,9 @@ func parseDate(s string) (dateSpan, bool) {
 		return dateSpan{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
+	if unit == 'y' || unit == 'M' {
+		unit = 'd'
+	}
 	end := add(t, 1, unit)
 	if t.Unix()-int64(zone) < earliest || end.Unix()-int64(zone) > latest {
 		return dateSpan{}, false
@@ -307,7 +310,7 @@ func parseMillis(s string) (dateSpan, bool) {
 	if err != nil || n < earliest*1000 || n > latest*1000 {
 		return dateSpan{}, false
 	}
-	return dateSpan{start: n * 1e6, instant: true}, true
+	return dateSpan{start: n * 1e6, end: n*1e6 + 1e6}, true
 }
 
 // datePart is what is left of a date's text.

@@ -204,9 +204,8 @@ func (t *valueTest) inRange(s *subject, v row.Value, ft FieldType) bool {
 	case Keyword:
 		return t.ordered(strings.Compare(v.Text(), t.text))
 	case Text:
-		bound := strings.ToLower(t.text)
-		for w := range eachWord(v.Text()) {
-			if t.ordered(strings.Compare(w, bound)) {
+		for w := range eachWord(v.Text()) { // the bound is not analysed: PASSWORD is less than any word
+			if t.ordered(strings.Compare(w, t.text)) {
 				return true
 			}
 		}
