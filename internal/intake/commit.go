@@ -383,8 +383,8 @@ func (c *commit) fill(n *notice.Notice) error {
 
 // refresh revises a message whose alerts changed, if it would read differently.
 func (c *commit) refresh(key notice.Key) error {
-	n, said, ok, err := outbox.Get(c.tx, key)
-	if err != nil || !ok || said && !c.edits {
+	n, tried, ok, err := outbox.Get(c.tx, key)
+	if err != nil || !ok || tried && !c.edits {
 		return err
 	}
 	before := n.Items
@@ -397,5 +397,5 @@ func (c *commit) refresh(key notice.Key) error {
 	}
 	n.Revision++
 	c.queued++
-	return outbox.Revise(c.tx, n, !said)
+	return outbox.Revise(c.tx, n, !tried)
 }

@@ -96,13 +96,11 @@ func Put(tx *store.Tx, n notice.Notice, now time.Time) error {
 	return nil
 }
 
-// Get reads a notice as it stands; ok is false when there is none.
-func Get(tx *store.Tx, key notice.Key) (n notice.Notice, said bool, ok bool, err error) {
-	var (
-		body []byte
-		rev  int
-	)
-	err = tx.Row(`SELECT body, said_revision FROM notices WHERE key = ?`, []any{key}, &body, &rev)
+// Get reads a notice as it stands; ok is false when there is none. tried tells that it was said or is
+// being said: what replaces it then is an edit.
+func Get(tx *store.Tx, key notice.Key) (n notice.Notice, tried bool, ok bool, err error) {
+	var body []byte
+	err = tx.Row(`SELECT body, said_revision > 0 OR state IN ('sending', 'doubt') FROM notices WHERE key = ?`, []any{key}, &body, &tried)
 	if errors.Is(err, sql.ErrNoRows) {
 		return n, false, false, nil
 	}
@@ -112,7 +110,7 @@ func Get(tx *store.Tx, key notice.Key) (n notice.Notice, said bool, ok bool, err
 	if err != nil {
 		return n, false, false, fmt.Errorf("read notice %s: %w", key, err)
 	}
-	return n, rev > 0, true, nil
+	return n, tried, true, nil
 }
 
 // Revise replaces a notice by a later revision of it, to be said in place of what was said. needed
