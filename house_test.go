@@ -40,7 +40,7 @@ var rooms = map[string]string{
 	"internal/policy": "internal/alert internal/notice internal/query",
 	"internal/outbox": "internal/notice internal/store",
 	"internal/slack":  "internal/alert internal/notice",
-	"internal/check":  "internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
+	"internal/check":  "internal/alert internal/notice internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
 	"internal/store":  "",
 	"internal/config": "internal/query",
 	"internal/web": "internal/alert internal/check internal/config internal/ledger internal/logstore internal/notice " +
