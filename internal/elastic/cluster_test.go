@@ -1,56 +1,43 @@
 package elastic_test
 
 import (
-	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
-	"os"
-	"strings"
+	"net/url"
 	"testing"
 
 	"tocsin/internal/elastic"
+	"tocsin/internal/testkit"
 )
 
-// cluster is a real node to test against.
+// cluster is a real node to test against. Its user and password are in its URL.
 type cluster struct {
-	name string
+	testkit.Node
 	elastic.Options
 }
 
-// clusters gives the real nodes the environment names. Without one the test is skipped, or fails where
-// TOCSIN_TEST_SERVERS=required.
-func clusters(t *testing.T) []cluster {
-	t.Helper()
-	var out []cluster
-	for _, c := range []struct{ name, url, ca string }{
-		{"OpenSearch", "TOCSIN_TEST_OPENSEARCH", ""},
-		{"OpenSearch2", "TOCSIN_TEST_OPENSEARCH2", ""},
-		{"Elastic8", "TOCSIN_TEST_ES8", "TOCSIN_TEST_ES8_CA"},
-		{"Elastic7", "TOCSIN_TEST_ES7", ""},
-		{"Elastic710", "TOCSIN_TEST_ES710", ""},
-	} {
-		if url := os.Getenv(c.url); url != "" {
-			out = append(out, cluster{c.name, elastic.Options{Name: "siem", URLs: []string{url}, CAFile: os.Getenv(c.ca)}})
-		}
+// onCluster runs test on the real node of each kind; see [testkit.Server].
+func onCluster(t *testing.T, kinds []testkit.Kind, test func(t *testing.T, one cluster)) {
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			node := testkit.Server(t, kind)
+			u, err := url.Parse(node.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if node.Username != "" {
+				u.User = url.UserPassword(node.Username, node.Password)
+			}
+			test(t, cluster{node, elastic.Options{Name: "siem", URLs: []string{u.String()}, CAFile: node.CAFile}})
+		})
 	}
-	if len(out) == 0 {
-		if os.Getenv("TOCSIN_TEST_SERVERS") == "required" {
-			t.Fatal("no real node: set TOCSIN_TEST_OPENSEARCH, TOCSIN_TEST_ES8 or TOCSIN_TEST_ES7")
-		}
-		t.Skip("no real node: set TOCSIN_TEST_OPENSEARCH, TOCSIN_TEST_ES8 or TOCSIN_TEST_ES7")
-	}
-	return out
 }
 
 // onEach runs test on every real node, with a prefix for index names that is removed afterwards.
 func onEach(t *testing.T, test func(t *testing.T, c *elastic.Client, name string)) {
-	for _, one := range clusters(t) {
-		t.Run(one.name, func(t *testing.T) {
-			c := client(t, one.Options)
-			test(t, c, prefixFor(t, c))
-		})
-	}
+	onCluster(t, testkit.Kinds, func(t *testing.T, one cluster) {
+		test(t, client(t, one.Options), one.Index(t, "tocsin-elastic"))
+	})
 }
 
 func client(t *testing.T, o elastic.Options) *elastic.Client {
@@ -61,25 +48,6 @@ func client(t *testing.T, o elastic.Options) *elastic.Client {
 	}
 	t.Cleanup(c.Close)
 	return c
-}
-
-// prefixFor makes up a prefix for index names and removes its indices at the end.
-func prefixFor(t *testing.T, c *elastic.Client) string {
-	t.Helper()
-	name := "tocsin-elastic-" + strings.ToLower(rand.Text())[:10]
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		var indices map[string]any
-		if err := c.Do(ctx, http.MethodGet, "/"+name+"*/_settings", nil, nil, &indices); err != nil {
-			t.Errorf("clean up: %v", err)
-		}
-		for index := range indices {
-			if err := c.Do(ctx, http.MethodDelete, "/"+index, nil, nil, nil); err != nil {
-				t.Errorf("clean up: %v", err)
-			}
-		}
-	})
-	return name
 }
 
 // create makes an index of so many shards with a time field.
@@ -106,7 +74,7 @@ func fill(t *testing.T, c *elastic.Client, index string, from, to int) {
 				"@timestamp": "2024-01-01T00:00:00.001Z", "user": fmt.Sprint("u", n%7), "n": n,
 			}})
 		}
-		answers, err := c.Bulk(t.Context(), writes, "")
+		answers, err := c.Bulk(t.Context(), writes, "true") // a segment for each
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,8 +83,5 @@ func fill(t *testing.T, c *elastic.Client, index string, from, to int) {
 				t.Fatalf("%+v", a)
 			}
 		}
-	}
-	if err := c.Do(t.Context(), http.MethodPost, "/"+index+"/_refresh", nil, nil, nil); err != nil {
-		t.Fatal(err)
 	}
 }

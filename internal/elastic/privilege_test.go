@@ -3,8 +3,6 @@ package elastic_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -13,6 +11,7 @@ import (
 	"testing"
 
 	"tocsin/internal/elastic"
+	"tocsin/internal/testkit"
 )
 
 // refusing runs a proxy before a real node that refuses what is asked of the cluster as a whole.
@@ -87,26 +86,21 @@ func addAlias(t *testing.T, c *elastic.Client, index, alias string) {
 }
 
 func TestNothingNeedsTheClusterAsAWhole(t *testing.T) {
-	for _, one := range clusters(t) {
-		t.Run(one.name, func(t *testing.T) {
-			admin := client(t, one.Options)
-			name := prefixFor(t, admin)
-			create(t, admin, name+"-1", 2)
-			addAlias(t, admin, name+"-1", name+"-alias")
-			fill(t, admin, name+"-1", 0, 50)
-			o := one.Options
-			o.URLs, o.CAFile = []string{refusing(t, o)}, ""
-			if at, err := url.Parse(one.URLs[0]); err == nil && at.User != nil {
-				o.Username = at.User.Username()
-				o.Password, _ = at.User.Password()
-			}
-			c := client(t, o)
-			if err := c.Do(t.Context(), http.MethodGet, "/_cluster/health", nil, nil, nil); !elastic.IsForbidden(err) {
-				t.Fatal("the proxy refuses nothing: ", err)
-			}
-			readsAll(t, c, name+"-1", name+"-alias", 50)
-		})
-	}
+	onCluster(t, testkit.Kinds, func(t *testing.T, one cluster) {
+		admin := client(t, one.Options)
+		name := one.Index(t, "tocsin-elastic")
+		create(t, admin, name+"-1", 2)
+		addAlias(t, admin, name+"-1", name+"-alias")
+		fill(t, admin, name+"-1", 0, 50)
+		o := one.Options
+		o.URLs, o.CAFile = []string{refusing(t, o)}, ""
+		o.Username, o.Password = one.Node.Username, one.Node.Password
+		c := client(t, o)
+		if err := c.Do(t.Context(), http.MethodGet, "/_cluster/health", nil, nil, nil); !elastic.IsForbidden(err) {
+			t.Fatal("the proxy refuses nothing: ", err)
+		}
+		readsAll(t, c, name+"-1", name+"-alias", 50)
+	})
 }
 
 // role is what docs/least-privilege.md says of Elasticsearch.
@@ -114,38 +108,8 @@ func role(patterns ...string) map[string]any {
 	return map[string]any{"cluster": []string{}, "indices": []any{map[string]any{"names": patterns, "privileges": []string{"read", "view_index_metadata"}}}}
 }
 
-// makeKey makes an API key that can do what role says, or gives false where the node has no API keys.
-func makeKey(t *testing.T, admin *elastic.Client, name string, patterns ...string) (id, key string, ok bool) {
-	t.Helper()
-	var made struct{ ID, APIKey string }
-	err := admin.Do(t.Context(), http.MethodPost, "/_security/api_key", nil, map[string]any{
-		"name": name, "expiration": "1h", "role_descriptors": map[string]any{"tocsin": role(patterns...)},
-	}, &struct {
-		ID     *string `json:"id"`
-		APIKey *string `json:"api_key"`
-	}{&made.ID, &made.APIKey})
-	var e *elastic.Error
-	if errors.As(err, &e) && (e.Status == 400 || e.Status == 404 || e.Status == 405 || e.Status == 500) {
-		return "", "", false
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := admin.Do(t.Context(), http.MethodDelete, "/_security/api_key", nil, map[string]any{"ids": []string{made.ID}}, nil); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-	})
-	return made.ID, made.APIKey, true
-}
-
 func TestAnAPIKeyOfLeastPrivilegeSuffices(t *testing.T) {
-	tried := 0
-	for _, one := range clusters(t) {
-		if one.name != "Elastic8" {
-			continue
-		}
-		tried++
+	onCluster(t, []testkit.Kind{testkit.Elastic8}, func(t *testing.T, one cluster) {
 		admin := client(t, one.Options)
 		for _, tc := range []struct {
 			name     string
@@ -157,27 +121,20 @@ func TestAnAPIKeyOfLeastPrivilegeSuffices(t *testing.T) {
 			{"on the alias alone", func(name string) []string { return []string{name + "-alias"} }, "scroll"},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
-				name := prefixFor(t, admin)
+				name := one.Index(t, "tocsin-elastic")
 				create(t, admin, name+"-1", 2)
 				addAlias(t, admin, name+"-1", name+"-alias")
 				fill(t, admin, name+"-1", 0, 50)
-				id, key, ok := makeKey(t, admin, name, tc.patterns(name)...)
-				if !ok {
-					t.Fatal("this node has no API keys")
-				}
-				at, err := url.Parse(one.URLs[0])
-				if err != nil {
-					t.Fatal(err)
-				}
-				at.User = nil
+				plain, encoded := one.Node.APIKey(t, role(tc.patterns(name)...))
+				id, key, _ := strings.Cut(plain, ":")
 				index := name + "-1"
 				if tc.name == "on the alias alone" {
 					index = name + "-alias"
 				}
 				for _, o := range []elastic.Options{
-					{Name: "siem", URLs: []string{at.String()}, CAFile: one.CAFile, APIKey: id + ":" + key},
-					{Name: "siem", URLs: []string{at.String()}, CAFile: one.CAFile, APIKey: base64.StdEncoding.EncodeToString([]byte(id + ":" + key))},
-					{Name: "siem", URLs: []string{refusing(t, one.Options)}, APIKey: id + ":" + key},
+					{Name: "siem", URLs: []string{one.URL}, CAFile: one.Options.CAFile, APIKey: plain},
+					{Name: "siem", URLs: []string{one.URL}, CAFile: one.Options.CAFile, APIKey: encoded},
+					{Name: "siem", URLs: []string{refusing(t, one.Options)}, APIKey: plain},
 				} {
 					var log strings.Builder
 					o.Log = textLog(&log)
@@ -206,16 +163,13 @@ func TestAnAPIKeyOfLeastPrivilegeSuffices(t *testing.T) {
 						t.Errorf("an index that is not ours: %v", err)
 					}
 				}
-				o := elastic.Options{Name: "siem", URLs: []string{at.String()}, CAFile: one.CAFile, APIKey: id + ":not-the-key"}
+				o := elastic.Options{Name: "siem", URLs: []string{one.URL}, CAFile: one.Options.CAFile, APIKey: id + ":not-the-key"}
 				if _, err := client(t, o).Search(t.Context(), elastic.Search{Indices: []string{index}}); !elastic.IsUnauthorized(err) || !strings.Contains(err.Error(), "check api_key") {
 					t.Error(err)
 				}
 			})
 		}
-	}
-	if tried == 0 {
-		t.Log("no real node with API keys: TOCSIN_TEST_ES8 is not set")
-	}
+	})
 }
 
 // readsAlias is readsAll for a key that may see the alias and not the index behind it.
@@ -240,26 +194,34 @@ func TestAnOpenSearchUserOfLeastPrivilegeSuffices(t *testing.T) {
 	}
 	o := elastic.Options{Name: "siem", URLs: []string{address}, CAFile: os.Getenv("TOCSIN_TEST_OPENSEARCH_TLS_CA")}
 	admin := client(t, o)
-	name := prefixFor(t, admin)
+	name := testkit.Unique("tocsin-elastic")
 	create(t, admin, name+"-1", 2)
+	defer func() {
+		if err := admin.Do(t.Context(), http.MethodDelete, "/"+name+"-1", nil, nil, nil); err != nil {
+			t.Error(err)
+		}
+	}()
 	addAlias(t, admin, name+"-1", name+"-alias")
 	fill(t, admin, name+"-1", 0, 50)
 	const password = "Not-so-secret-4711"
-	for path, body := range map[string]any{
-		"/_plugins/_security/api/roles/" + name: map[string]any{
+	for _, made := range []struct {
+		path string
+		body any
+	}{ // the user's role has to be there first
+		{"/_plugins/_security/api/roles/" + name, map[string]any{
 			"cluster_permissions": []string{"indices:data/read/scroll", "indices:data/read/scroll/clear", "indices:data/read/msearch"},
 			"index_permissions": []any{map[string]any{
 				"index_patterns":  []string{name + "*"},
 				"allowed_actions": []string{"read", "indices:admin/mappings/get", "indices:admin/aliases/get"},
 			}},
-		},
-		"/_plugins/_security/api/internalusers/" + name: map[string]any{"password": password, "opendistro_security_roles": []string{name}},
+		}},
+		{"/_plugins/_security/api/internalusers/" + name, map[string]any{"password": password, "opendistro_security_roles": []string{name}}},
 	} {
-		if err := admin.Do(t.Context(), http.MethodPut, path, nil, body, nil); err != nil {
+		if err := admin.Do(t.Context(), http.MethodPut, made.path, nil, made.body, nil); err != nil {
 			t.Fatal(err)
 		}
 		defer func() {
-			if err := admin.Do(t.Context(), http.MethodDelete, path, nil, nil, nil); err != nil {
+			if err := admin.Do(t.Context(), http.MethodDelete, made.path, nil, nil, nil); err != nil {
 				t.Error(err)
 			}
 		}()

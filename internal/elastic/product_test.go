@@ -4,29 +4,26 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"tocsin/internal/elastic"
+	"tocsin/internal/testkit"
 )
 
 func TestProductOfRealNodes(t *testing.T) {
-	for _, one := range clusters(t) {
-		t.Run(one.name, func(t *testing.T) {
-			p, err := client(t, one.Options).Product(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := map[string]elastic.Product{
-				"OpenSearch": {Name: "opensearch", Version: "3."}, "OpenSearch2": {Name: "opensearch", Version: "2."},
-				"Elastic8": {Name: "elasticsearch", Version: "8."}, "Elastic7": {Name: "elasticsearch", Version: "7.17."},
-				"Elastic710": {Name: "elasticsearch", Version: "7.10."},
-			}[one.name]
-			if p.Name != want.Name || !strings.HasPrefix(p.Version, want.Version) {
-				t.Errorf("%+v, want %+v", p, want)
-			}
-		})
-	}
+	onCluster(t, testkit.Kinds, func(t *testing.T, one cluster) {
+		p, err := client(t, one.Options).Product(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := "elasticsearch"
+		if one.Kind == testkit.OpenSearch || one.Kind == testkit.OpenSearch2 {
+			name = "opensearch"
+		}
+		if want := (elastic.Product{Name: name, Version: one.Version}); p != want {
+			t.Errorf("%+v, want %+v", p, want)
+		}
+	})
 }
 
 func TestProduct(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"tocsin/internal/elastic"
+	"tocsin/internal/testkit"
 )
 
 // issued is a certificate with its key.
@@ -175,59 +176,46 @@ func TestWrongSchemeIsExplained(t *testing.T) {
 	if err := c.Do(t.Context(), "GET", "/", nil, nil, nil); err == nil || !strings.Contains(strings.ToLower(err.Error()), "https") {
 		t.Error(err)
 	}
-	for _, one := range clusters(t) {
-		if strings.HasPrefix(one.URLs[0], "https:") {
-			one.URLs = []string{strings.Replace(one.URLs[0], "https:", "http:", 1)}
-			one.CAFile = ""
-			if err := client(t, one.Options).Do(t.Context(), "GET", "/", nil, nil, nil); err == nil || !strings.Contains(err.Error(), "https://") {
-				t.Error(one.name, err)
-			}
+	onCluster(t, []testkit.Kind{testkit.Elastic8}, func(t *testing.T, one cluster) {
+		one.URLs, one.Options.CAFile = []string{strings.Replace(one.URLs[0], "https:", "http:", 1)}, ""
+		if err := client(t, one.Options).Do(t.Context(), "GET", "/", nil, nil, nil); err == nil || !strings.Contains(err.Error(), "https://") {
+			t.Error(err)
 		}
-	}
+	})
 }
 
 // The real node's certificate is pinned by the fingerprints in the file of its CA.
 func TestFingerprintOnARealNode(t *testing.T) {
-	tried := false
-	for _, one := range clusters(t) {
-		if one.CAFile == "" {
-			continue
+	onCluster(t, []testkit.Kind{testkit.Elastic8}, func(t *testing.T, one cluster) {
+		text, err := os.ReadFile(one.Options.CAFile)
+		if err != nil {
+			t.Fatal(err)
 		}
-		tried = true
-		t.Run(one.name, func(t *testing.T) {
-			text, err := os.ReadFile(one.CAFile)
-			if err != nil {
-				t.Fatal(err)
+		block, _ := pem.Decode(text)
+		address := strings.TrimPrefix(one.URLs[0], "https://")
+		conn, err := tls.Dial("tcp", address[strings.LastIndexByte(address, '@')+1:], &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		chain := conn.ConnectionState().PeerCertificates
+		ca := sha256.Sum256(block.Bytes)
+		sent := false
+		for _, cert := range chain {
+			sum := sha256.Sum256(cert.Raw)
+			sent = sent || sum == ca
+			o := elastic.Options{Name: "siem", URLs: one.URLs, CAFingerprint: fmt.Sprintf("%x", sum)}
+			if err := client(t, o).Do(t.Context(), "GET", "/_search", nil, nil, nil); err != nil {
+				t.Errorf("%s: %v", cert.Subject, err)
 			}
-			block, _ := pem.Decode(text)
-			address := strings.TrimPrefix(one.URLs[0], "https://")
-			conn, err := tls.Dial("tcp", address[strings.LastIndexByte(address, '@')+1:], &tls.Config{InsecureSkipVerify: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			chain := conn.ConnectionState().PeerCertificates
-			ca := sha256.Sum256(block.Bytes)
-			sent := false
-			for _, cert := range chain {
-				sum := sha256.Sum256(cert.Raw)
-				sent = sent || sum == ca
-				o := elastic.Options{Name: "siem", URLs: one.URLs, CAFingerprint: fmt.Sprintf("%x", sum)}
-				if err := client(t, o).Do(t.Context(), "GET", "/_search", nil, nil, nil); err != nil {
-					t.Errorf("%s: %v", cert.Subject, err)
-				}
-			}
-			err = client(t, elastic.Options{Name: "siem", URLs: one.URLs, CAFingerprint: fmt.Sprintf("%x", ca)}).Do(t.Context(), "GET", "/_search", nil, nil, nil)
-			if (err == nil) != sent {
-				t.Errorf("the CA is sent: %t; pinned: %v", sent, err)
-			}
-			err = client(t, elastic.Options{Name: "siem", URLs: one.URLs}).Do(t.Context(), "GET", "/_search", nil, nil, nil)
-			if err == nil || !strings.Contains(err.Error(), "ca_file") {
-				t.Error(err)
-			}
-		})
-	}
-	if !tried {
-		t.Log("no real node with TLS: TOCSIN_TEST_ES8 and TOCSIN_TEST_ES8_CA are not set")
-	}
+		}
+		err = client(t, elastic.Options{Name: "siem", URLs: one.URLs, CAFingerprint: fmt.Sprintf("%x", ca)}).Do(t.Context(), "GET", "/_search", nil, nil, nil)
+		if (err == nil) != sent {
+			t.Errorf("the CA is sent: %t; pinned: %v", sent, err)
+		}
+		err = client(t, elastic.Options{Name: "siem", URLs: one.URLs}).Do(t.Context(), "GET", "/_search", nil, nil, nil)
+		if err == nil || !strings.Contains(err.Error(), "ca_file") {
+			t.Error(err)
+		}
+	})
 }
