@@ -3,35 +3,38 @@ package config
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"tocsin/internal/query"
 )
 
-// filter reads a key that must be KQL on the alert. What is wrong with it is reported where in
-// the text it is, and what nobody means is warned of there.
+// filter reads a key that must be KQL on the alert. What is wrong with it, or probably not meant,
+// is reported where in the text it is.
 func (m *mapping) filter(name string) string {
 	t, ok := m.text(name)
 	if !ok {
 		return ""
 	}
-	f, err := query.CompileFilter(t.value)
-	if err == nil {
-		for _, w := range f.Warnings() {
-			said := w.Message
-			if w.Hint != "" {
-				said += ": " + w.Hint
-			}
-			m.d.warn(m.d.placeIn(t, t.from[min(w.Start, len(t.from)-1)]), fmt.Sprintf("%s: %s", t, said))
-		}
-		return t.value
-	}
-	place, said := t.place, err.Error()
+	filter, err := query.CompileFilter(t.value)
 	var wrong *query.Error
-	if errors.As(err, &wrong) {
-		place, said = m.d.placeIn(t, t.from[min(wrong.Start, len(t.from)-1)]), wrong.Message
+	switch {
+	case errors.As(err, &wrong):
+		m.d.problem(m.d.placeOfByte(t, wrong.Start), fmt.Sprintf("%s is not a KQL filter: %s", t, wrong.Message))
+		return ""
+	case err != nil:
+		m.d.wrong(t, "is not a KQL filter: "+err.Error())
+		return ""
 	}
-	said, _, _ = strings.Cut(strings.TrimSpace(said), "\n")
-	m.d.problem(place, fmt.Sprintf("%s is not a KQL filter: %s", t, said))
-	return ""
+	for _, w := range filter.Warnings() {
+		said := fmt.Sprintf("%s: %s", t, w.Message)
+		if w.Hint != "" {
+			said += ": " + w.Hint
+		}
+		m.d.warn(m.d.placeOfByte(t, w.Start), said)
+	}
+	return t.value
+}
+
+// placeOfByte is where the byte of a text's value stands in the file.
+func (d *decoder) placeOfByte(t text, at int) Place {
+	return d.placeIn(t, t.from[min(max(at, 0), len(t.value))])
 }
