@@ -54,6 +54,9 @@ func (i *Intake) Commit(ctx context.Context, b alert.Batch) (next time.Time, err
 		return time.Time{}, fmt.Errorf("take in batch of %s: %w", b.Source, err)
 	}
 	i.last = c.now
+	if c.wrote(b) {
+		i.state(nil)
+	}
 	i.metrics.observe(b, c, time.Since(began))
 	if c.queued > 0 {
 		i.wake()
@@ -66,6 +69,12 @@ func (i *Intake) Commit(ctx context.Context, b alert.Batch) (next time.Time, err
 		}
 	}
 	return next, nil
+}
+
+// wrote reports whether the transaction had anything to write: one that had not proves nothing about the
+// disk.
+func (c *commit) wrote(b alert.Batch) bool {
+	return c.fresh+c.updated+c.queued+len(c.open.groups)+len(c.open.digests) > 0 || b.State != nil
 }
 
 // commit is one transaction under way.

@@ -136,11 +136,13 @@ func (i *Intake) round(ctx context.Context, s Source) (more bool, err error) {
 		return false, err
 	}
 	i.report(part, nil, "")
-	_, err = i.Commit(ctx, batch)
-	i.state(err)
+	if _, err = i.Commit(ctx, batch); err != nil {
+		i.state(err)
+	}
 	return batch.More, err
 }
 
+// state tells of the database; Commit tells of what it wrote.
 func (i *Intake) state(err error) {
 	hint := ""
 	if errors.Is(err, store.ErrDiskFull) {
@@ -176,7 +178,9 @@ func (i *Intake) ask(ctx context.Context, s Source) (alert.Ask, error) {
 func (i *Intake) tick(ctx context.Context) error {
 	for ctx.Err() == nil {
 		next, err := i.Commit(ctx, alert.Batch{})
-		i.state(err)
+		if err != nil {
+			i.state(err)
+		}
 		wait := time.Second
 		if err == nil {
 			wait = tickMost

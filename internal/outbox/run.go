@@ -50,9 +50,10 @@ type Outbox struct {
 	pace     *pacer
 	holds    *holds
 
-	wake chan struct{}
-	mu   sync.Mutex
-	busy map[string]bool // the workers that run, by the channel they post to, or editor or resolver
+	wake   chan struct{}
+	mu     sync.Mutex
+	busy   map[string]bool // the workers that run, by the channel they post to, or editor or resolver
+	failed bool            // the last write failed: that reading works does not end the trouble
 }
 
 // batchMost is how many notices one lease takes where messages are not paced: after a crash as many are
@@ -115,7 +116,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		o.reportState(fmt.Errorf("recover outbox: %w", err))
+		o.reportWrite(fmt.Errorf("recover outbox: %w", err))
 		if sleep(ctx, time.Second) != nil {
 			return nil
 		}
@@ -124,7 +125,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		open, err := o.dispatch(ctx, &workers)
 		if ctx.Err() == nil {
-			o.reportState(err)
+			o.reportRead(err)
 		}
 		wait := time.Second
 		if err == nil && !open {
@@ -141,7 +142,25 @@ func (o *Outbox) Run(ctx context.Context) error {
 	return workers.Wait()
 }
 
-func (o *Outbox) reportState(err error) {
+// reportRead tells of a read of the database. One that works ends no trouble with writing.
+func (o *Outbox) reportRead(err error) {
+	o.mu.Lock()
+	failed := o.failed
+	o.mu.Unlock()
+	if err != nil || !failed {
+		o.tell(err)
+	}
+}
+
+// reportWrite tells of a write to the database.
+func (o *Outbox) reportWrite(err error) {
+	o.mu.Lock()
+	o.failed = err != nil
+	o.mu.Unlock()
+	o.tell(err)
+}
+
+func (o *Outbox) tell(err error) {
 	hint := ""
 	if errors.Is(err, store.ErrDiskFull) {
 		hint = "free some space in data_dir; nothing is lost, and work resumes by itself"
@@ -211,7 +230,7 @@ func (o *Outbox) start(workers *errgroup.Group, name string, work func() (done b
 		delete(o.busy, name)
 		o.mu.Unlock()
 		if err != nil && !errors.Is(err, context.Canceled) {
-			o.reportState(err)
+			o.reportWrite(err)
 		}
 		if done {
 			o.Wake()
@@ -249,9 +268,12 @@ func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err erro
 		case err != nil && (len(results) == 0 || ctx.Err() != nil):
 			return done, fmt.Errorf("lease and settle notices: %w", err)
 		case err != nil:
-			o.reportState(fmt.Errorf("settle notices: %w", err))
+			o.reportWrite(fmt.Errorf("settle notices: %w", err))
 			_ = sleep(ctx, time.Second) // at its end the results are tried once more
 			continue
+		}
+		if len(results)+len(tasks) > 0 {
+			o.reportWrite(nil)
 		}
 		done = done || len(results) > 0
 		if len(tasks) == 0 && (n > 0 || len(results) == 0) {
