@@ -9,10 +9,17 @@ import (
 
 // eachWord splits text as Elasticsearch's standard analyzer does: at the word boundaries of Unicode
 // (UAX #29), letters lower-cased. A point or an apostrophe between letters, a point or a comma between
-// digits and an underscore do not end a word; each ideograph is a word of its own.
+// digits and an underscore do not end a word; each ideograph and each emoji is a word of its own.
 func eachWord(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := 0; i < len(text); {
+			if n := emojiEnd(text[i:]); n > 0 {
+				if !yield(text[i : i+n]) {
+					return
+				}
+				i += n
+				continue
+			}
 			c, n := classOf(text[i:])
 			if c == classOther || c == classExtend || joiner(c) {
 				i += n
@@ -76,9 +83,11 @@ type charClass uint8
 const (
 	classOther charClass = iota
 	classLetter
+	classHebrew // a letter that a quotation mark belongs to
 	classDigit
 	classKatakana
 	classSingle    // an ideograph or Hiragana: a word of its own
+	classComplex   // scripts without spaces between words, such as Thai: a run is one word
 	classUnderline // joins letters, digits and Katakana
 	classMidLetter // : · ‧ between letters
 	classMidNum    // , ; between digits
@@ -115,8 +124,12 @@ func classOf(s string) (charClass, int) {
 		return classOther, 1
 	case unicode.In(r, unicode.Han, unicode.Hiragana) && unicode.IsLetter(r):
 		return classSingle, n
+	case unicode.In(r, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tai_Le, unicode.New_Tai_Lue, unicode.Tai_Tham, unicode.Tai_Viet) && !unicode.Is(unicode.Nd, r):
+		return classComplex, n
 	case unicode.Is(unicode.Katakana, r), r == 0x30FC, r == 0xFF70:
 		return classKatakana, n
+	case unicode.Is(unicode.Hebrew, r) && unicode.IsLetter(r):
+		return classHebrew, n
 	case unicode.IsLetter(r), unicode.Is(unicode.Nl, r), unicode.Is(unicode.Other_Alphabetic, r):
 		return classLetter, n
 	case unicode.Is(unicode.Nd, r):
@@ -143,21 +156,18 @@ func wordEnd(text string, i int, c charClass) int {
 			continue
 		case c == classSingle:
 			return i
-		case joiner(next):
-			k := i + n
-			after, m := classOther, 0
-			for k < len(text) {
-				if after, m = classOf(text[k:]); after != classExtend {
-					break
-				}
-				k += m
+		case c == classHebrew && text[i] == '\'' && !letter(after(text, i+n)):
+			return i + n
+		case joiner(next) || c == classHebrew && text[i] == '"':
+			k := skipMarks(text, i+n)
+			then, m := classOther, 0
+			if k < len(text) {
+				then, m = classOf(text[k:])
 			}
-			if k >= len(text) ||
-				!(c == classLetter && after == classLetter && next != classMidNum ||
-					c == classDigit && after == classDigit && next != classMidLetter) {
+			if !bridges(c, next, then) {
 				return i
 			}
-			i, c = k+m, after
+			i, c = k+m, then
 			continue
 		case !together(c, next):
 			return i
@@ -167,14 +177,53 @@ func wordEnd(text string, i int, c charClass) int {
 	return i
 }
 
+func letter(c charClass) bool { return c == classLetter || c == classHebrew }
+
+// skipMarks is the first place at or behind i where no mark is.
+func skipMarks(text string, i int) int {
+	for i < len(text) {
+		c, n := classOf(text[i:])
+		if c != classExtend {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// after is the class of the first character at or behind i that is no mark.
+func after(text string, i int) charClass {
+	if i = skipMarks(text, i); i == len(text) {
+		return classOther
+	}
+	c, _ := classOf(text[i:])
+	return c
+}
+
+// bridges reports whether the joiner between a and b keeps them in one word. A quotation mark, which
+// is no joiner, is asked about only behind a Hebrew letter.
+func bridges(a, joiner, b charClass) bool {
+	switch joiner {
+	case classMidLetter:
+		return letter(a) && letter(b)
+	case classMidNum:
+		return a == classDigit && b == classDigit
+	case classMidBoth:
+		return letter(a) && letter(b) || a == classDigit && b == classDigit
+	}
+	return b == classHebrew
+}
+
 func together(a, b charClass) bool {
 	switch a {
-	case classLetter, classDigit:
-		return b == classLetter || b == classDigit || b == classUnderline
+	case classLetter, classHebrew, classDigit:
+		return letter(b) || b == classDigit || b == classUnderline
 	case classKatakana:
 		return b == classKatakana || b == classUnderline
+	case classComplex:
+		return b == classComplex
 	case classUnderline:
-		return b == classLetter || b == classDigit || b == classKatakana || b == classUnderline
+		return letter(b) || b == classDigit || b == classKatakana || b == classUnderline
 	}
 	return false
 }
@@ -183,7 +232,7 @@ func hasLetter(word string) bool {
 	for i := 0; i < len(word); {
 		c, n := classOf(word[i:])
 		switch c {
-		case classLetter, classDigit, classKatakana, classSingle:
+		case classLetter, classHebrew, classDigit, classKatakana, classSingle, classComplex:
 			return true
 		}
 		i += n
