@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -148,7 +149,11 @@ func (e *env) run(q *plan.Query, last output) error {
 		return err
 	}
 	read, covered := q.Read(filter)
-	pushed, err := e.options.Backend.Plan(e.ctx, e.offer(read))
+	if last.documents() {
+		read.Documents, read.Fields = true, []string{} // the documents are the answer, fields are only for the filter
+	}
+	read = e.offer(read)
+	pushed, err := e.options.Backend.Plan(e.ctx, read)
 	if err != nil {
 		return err
 	}
@@ -159,8 +164,8 @@ func (e *env) run(q *plan.Query, last output) error {
 		match = NewFilter(read.Filter, nil)
 	}
 	read = settle(read, pushed, match)
-	if last.documents() {
-		read.Documents = true
+	if !pushed.Filter && bounded(read) && read.Fields != nil && !slices.Contains(read.Fields, read.TimeField) {
+		read.Fields = append(slices.Clone(read.Fields), read.TimeField)
 	}
 	steps := q.Steps[q.Leading():]
 	schema := row.NewSchema()
@@ -177,6 +182,9 @@ func (e *env) run(q *plan.Query, last output) error {
 			schema.Slot(f)
 		}
 	}
+	if !pushed.Filter && bounded(read) {
+		chain.add(&filterOp{keep: within(read, schema)}, schema)
+	}
 	if match != nil {
 		chain.add(&filterOp{keep: rowFilter(match, schema, q)}, schema)
 	}
@@ -188,6 +196,29 @@ func (e *env) run(q *plan.Query, last output) error {
 		e.cost.Add(cost)
 		return err
 	})
+}
+
+func bounded(r plan.Read) bool { return !r.Earliest.IsZero() || !r.Latest.IsZero() }
+
+// within tests whether the time of a row lies in the bounds of a read. A row without a time does not.
+func within(r plan.Read, schema *row.Schema) func(*row.Row) bool {
+	slot := schema.Slot(r.TimeField)
+	low, high := int64(math.MinInt64), int64(math.MaxInt64)
+	if !r.Earliest.IsZero() {
+		low = r.Earliest.UnixNano()
+	}
+	if !r.Latest.IsZero() {
+		high = r.Latest.UnixNano()
+	}
+	return func(r *row.Row) bool {
+		v := r.Get(slot)
+		for i := range v.Len() {
+			if t, ok := v.At(i).AsTime(); ok && t >= low && t < high {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // offer is the read as the backend is asked about it.

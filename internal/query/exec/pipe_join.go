@@ -37,13 +37,13 @@ func (b *builder) subColumns(sub *plan.Query, rows *rowsOp) (names []string, fro
 // a row that lacks a key has no match.
 type joinOp struct {
 	link
-	pipe     *pipe.Join
-	keys     []int
-	byKey    map[string][]int
-	rows     []row.Row
+	pipe       *pipe.Join
+	keys       []int
+	byKey      map[string][]int
+	rows       []row.Row
 	from, into []int
-	out      row.Row
-	texts    []string
+	out        row.Row
+	texts      []string
 }
 
 func (b *builder) join(p *pipe.Join) (op, *row.Schema, error) {

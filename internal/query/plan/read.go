@@ -77,7 +77,6 @@ func (q *Query) Read(filter kql.Node) (read Read, covered int) {
 	}
 	steps := q.Steps[q.Leading():]
 	read.Fields = q.needs(steps)
-	read.Documents = q.Raw()
 	if len(steps) == 0 {
 		return read, 0
 	}

@@ -1,0 +1,16 @@
+package main
+
+import "tocsin/internal/app"
+
+type explainCmd struct {
+	searched
+	AST    bool   `name:"ast" help:"Print the tree of the filter as Kibana's JSON." xor:"what"`
+	DSL    bool   `name:"dsl" help:"Print the Elasticsearch query of the filter as Kibana builds it." xor:"what"`
+	Plan   bool   `help:"Print what runs where; this is the default." xor:"what"`
+	Fields string `help:"With --dsl: a file with a mapping or a field caps answer, for the types of fields." placeholder:"FILE"`
+}
+
+// Run explains the query.
+func (cmd explainCmd) Run(p *process) error {
+	return userError(app.Explain(p.ctx, app.ExplainOptions{SearchOptions: cmd.options(p), AST: cmd.AST, DSL: cmd.DSL, Plan: cmd.Plan, Fields: cmd.Fields}))
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"tocsin/internal/app"
+)
+
+// searched are the flags that search and explain share.
+type searched struct {
+	Query []string `arg:"" optional:"" name:"query" help:"A filter as in Kibana, then pipes: 'event.outcome:failure | count by user.name | search count > 10'."`
+
+	Input     string            `help:"Search this file (NDJSON, JSON, CSV, or a log with --parse); - is standard input." placeholder:"FILE"`
+	Parse     string            `help:"How to read the lines of --input: syslog, sshd, nginx, json or regex=PATTERN." placeholder:"KIND"`
+	Tz        string            `help:"The zone of times that tell none." default:"UTC" placeholder:"ZONE"`
+	Year      int               `help:"The year of times that tell none; the newest that is not in the future unless given." placeholder:"YEAR"`
+	From      string            `help:"Only from this time on: -15m, -1d@d, 2024-07-01T10:00:00Z." placeholder:"TIME"`
+	To        string            `help:"Only before this time." placeholder:"TIME"`
+	All       bool              `help:"From all times."`
+	TimeField string            `help:"The field that holds the time." default:"@timestamp" placeholder:"FIELD"`
+	Lookup    map[string]string `help:"A table for lookup and inputlookup: CSV with a header, or NDJSON." placeholder:"NAME=FILE" mapsep:"none"`
+	Dataset   map[string]string `help:"A file that 'from NAME' reads." placeholder:"NAME=FILE" mapsep:"none"`
+	Geoip     string            `help:"A MaxMind database for iplocation." placeholder:"FILE"`
+	MaxMemory int64             `help:"How many megabytes pipes may hold." default:"1024" placeholder:"MB"`
+}
+
+func (s *searched) options(p *process) app.SearchOptions {
+	text := ""
+	for i, part := range s.Query {
+		if i > 0 {
+			text += " "
+		}
+		text += part
+	}
+	return app.SearchOptions{
+		Query: text, Input: s.Input, Parse: s.Parse, Zone: s.Tz, Year: s.Year, From: s.From, To: s.To, All: s.All, TimeField: s.TimeField,
+		Lookups: s.Lookup, Datasets: s.Dataset, GeoIP: s.Geoip, MaxMemory: s.MaxMemory << 20,
+		Stdin: os.Stdin, Stdout: p.stdout, Stderr: p.stderr, Now: time.Now(),
+	}
+}
+
+type searchCmd struct {
+	searched
+	Format  string `help:"table, ndjson, json or csv; a table on a terminal, else ndjson." placeholder:"FORMAT"`
+	Profile bool   `help:"Say what each step took."`
+}
+
+// Run runs the search and prints its answer.
+func (cmd searchCmd) Run(p *process) error {
+	o := cmd.options(p)
+	o.Profile = cmd.Profile
+	var err error
+	if o.Format, err = formatOf(p, cmd.Format); err != nil {
+		return err
+	}
+	return userError(app.Search(p.ctx, o))
+}
+
+// userError makes an error of the user's input one of this command line.
+func userError(err error) error {
+	var input *app.InputError
+	if errors.As(err, &input) {
+		return wrongInput{fmt.Errorf("%w", input.Err)}
+	}
+	return err
+}
