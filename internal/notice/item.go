@@ -11,9 +11,21 @@ import (
 func ItemOf(a *alert.Alert) Item {
 	return Item{
 		Alert: a.ID, Rule: a.Rule.Name, RuleURL: a.Rule.URL, Severity: a.Severity, Risk: a.Risk, Reason: a.Reason,
-		Host: a.Host, User: a.User, Time: a.Time, Count: a.Count, Attack: a.Threat, Facts: a.Facts,
+		Host: a.Host, User: a.User, Time: a.Time, Count: a.Count, Attack: a.Threat, Facts: facts(a),
 		Status: a.Status, URL: a.URL, Late: a.Late,
 	}
+}
+
+// facts are the alert's, without those that say the host or the user once more.
+func facts(a *alert.Alert) []alert.Fact {
+	var out []alert.Fact
+	for _, f := range a.Facts {
+		if f.Value == a.Host && f.Name == "host.name" || f.Value == a.User && f.Name == "user.name" {
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // Alone is the notice of one alert.
