@@ -343,7 +343,7 @@ func bigFilter(size int) string {
 		}
 		b.WriteString("destination.domain:(evil")
 		b.WriteString(strings.Repeat("x", i%7))
-		b.WriteString(`.example.com or *.bad\-site.example* or "quoted \"value\"" ) and not source.ip:10.0.0.0/8`)
+		b.WriteString(`.example.com or *.bad-site.example* or "quoted \"value\"" ) and not source.ip:10.0.0.0/8`)
 	}
 	return b.String()
 }
