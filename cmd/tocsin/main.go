@@ -44,6 +44,8 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Show forwarded sample detections as Slack would, without any account."`
 	Serve   serveCmd   `cmd:"" help:"Forward detections until stopped."`
 	Check   checkCmd   `cmd:"" help:"Connect to everything and say what can be read and sent; every problem at once."`
+	Search  searchCmd  `cmd:"" help:"Run a search: a KQL filter and pipes."`
+	Explain explainCmd `cmd:"" help:"Show how a search is read: its tree, its Elasticsearch query, its plan."`
 	Alerts  alertsCmd  `cmd:"" help:"List alerts, show one, or say why it was sent or not."`
 	Verify  verifyCmd  `cmd:"" help:"Compare the index, the ledger and Slack's history: what is missing or doubled, by name."`
 	Version versionCmd `cmd:"" help:"Print the version."`
