@@ -285,3 +285,53 @@ func search(t *testing.T, node testkit.Node, index string, queries []string, fie
 	}
 	return out.Responses
 }
+
+// TestLargeListsAreTaken sends lists beyond what one bool takes.
+func TestLargeListsAreTaken(t *testing.T) {
+	fields, err := dsl.ReadFields([]byte(agreeMapping))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range testkit.Kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			node := testkit.Server(t, kind)
+			index := node.Index(t, "tocsin-kql-lists")
+			node.Ask(t, http.MethodPut, "/"+index, `{"settings":{"number_of_shards":1,"number_of_replicas":0},"mappings":`+agreeMapping+`}`, nil)
+			var lines [][]byte
+			for i := range 20 {
+				lines = append(lines, fmt.Appendf(nil, `{"index":{"_index":%q,"_id":"%d"}}`, index, i),
+					fmt.Appendf(nil, `{"kw":"v%d","ip":"10.0.%d.9","n":%d,"items":[{"name":"v%d"}]}`, i*5000, i, i*5000, i*5000))
+			}
+			node.Bulk(t, lines...)
+			list := func(field, format string, n int) string {
+				var b strings.Builder
+				b.WriteString(field + ":(")
+				for i := range n {
+					if i > 0 {
+						b.WriteString(" or ")
+					}
+					fmt.Fprintf(&b, format, i)
+				}
+				return b.String() + ")"
+			}
+			queries := []string{
+				list("kw", "v%d", 70_000),
+				list("n", "%d", 5001),
+				list("ip", "10.0.%d.0/24", 9) + " or " + list("kw", `"v%d"`, 3000),
+				"not " + list("kw", "v%d", 20_001),
+				"items:{ " + list("name", "v%d", 5001) + " }",
+			}
+			want := []int{14, 2, 9, 15, 2}
+			for i, a := range search(t, node, index, queries, fields) {
+				if a.Error != nil || len(a.Hits.Hits) != want[i] {
+					t.Errorf("query %d: %d hits, want %d; error %.300s", i, len(a.Hits.Hits), want[i], a.Error)
+				}
+			}
+			// Without field types nothing may be joined; this many clauses every version takes.
+			if a := search(t, node, index, []string{list("kw", "v%d", 1024)}, nil)[0]; a.Error != nil || len(a.Hits.Hits) != 1 {
+				t.Errorf("1,024 values without types: %d hits; error %.300s", len(a.Hits.Hits), a.Error)
+			}
+		})
+	}
+}
