@@ -9,11 +9,11 @@ import (
 
 // total adds numbers exactly: as an integer for as long as it can, else in an exactSum.
 type total struct {
-	n     int64 // how many numbers
-	whole int64
-	rest  *exactSum // what is not in whole
-	float bool      // a double was added
-	lost  int       // infinities that cannot be added
+	n       int64 // how many numbers
+	whole   int64
+	rest    *exactSum // what is not in whole
+	doubles int64     // how many of them are doubles
+	lost    int       // infinities that cannot be added
 }
 
 func (t *total) add(v row.Value, sign int64) {
@@ -34,7 +34,7 @@ func (t *total) add(v row.Value, sign int64) {
 		t.big().addInt(d)
 		return
 	}
-	t.float = true
+	t.doubles += sign
 	f := v.Float()
 	if math.IsInf(f, 0) {
 		t.lost += int(sign)
@@ -69,7 +69,7 @@ func (t *total) sum() row.Value {
 		return row.NewInt(t.whole)
 	}
 	x := t.exact()
-	if !t.float && x.IsInt() {
+	if t.doubles == 0 && x.IsInt() {
 		i, _ := x.Int(nil)
 		return row.NewNumber(i.String())
 	}

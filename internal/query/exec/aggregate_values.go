@@ -257,10 +257,8 @@ func (s *rankState) value() row.Value {
 	if n%2 == 1 {
 		return high
 	}
-	if low.Kind() == row.Int && high.Kind() == row.Int {
-		if sum, ok := integer("+", low.Int(), high.Int()); ok && sum.Int()%2 == 0 {
-			return row.NewInt(sum.Int() / 2)
-		}
-	}
-	return row.NewFloat(low.Float()/2 + high.Float()/2)
+	mean := avgState{}
+	mean.add(input{v: low})
+	mean.add(input{v: high})
+	return mean.value()
 }

@@ -64,7 +64,11 @@ func (c *chain) steps(steps []*plan.Step, schema *row.Schema) error {
 	for i := 0; i < len(steps); i++ {
 		b := &builder{env: c.env, query: c.query, step: steps[i], in: in}
 		if s, ok := steps[i].Pipe.(*pipe.Stats); ok && !s.Over.IsZero() {
-			judges := judging(steps[i+1:])
+			var after []pipe.Pipe
+			for _, st := range steps[i+1:] {
+				after = append(after, st.Pipe)
+			}
+			judges := steps[i+1 : i+1+plan.Judges(after)]
 			o, out, err := b.over(s, judges)
 			if err != nil {
 				return err

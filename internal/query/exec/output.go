@@ -109,14 +109,24 @@ func (o *sinkOp) discover() {
 		}
 	}
 	made := o.query.Columns.Names
+	if o.query.Columns.First {
+		o.place(made)
+	}
 	for s, n := range o.schema.Names() {
 		if used[s] && !slices.Contains(made, n) {
 			o.names, o.slots = append(o.names, n), append(o.slots, s)
 		}
 	}
-	for _, n := range made {
-		slot := o.schema.Slot(o.query.Columns.Resolve(n, o.query.TimeField()))
-		o.names, o.slots = append(o.names, n), append(o.slots, slot)
+	if !o.query.Columns.First {
+		o.place(made)
+	}
+}
+
+// place adds columns whose names are known.
+func (o *sinkOp) place(names []string) {
+	for _, n := range names {
+		o.names = append(o.names, n)
+		o.slots = append(o.slots, o.schema.Slot(o.query.Columns.Resolve(n, o.query.TimeField())))
 	}
 }
 

@@ -9,22 +9,6 @@ import (
 	"tocsin/internal/row"
 )
 
-// judging are the row-wise steps right after an aggregation over a window, up to the last search or
-// where among them: they judge each window.
-func judging(steps []*plan.Step) []*plan.Step {
-	n := 0
-	for i, s := range steps {
-		if !plan.RowWise(s.Pipe) {
-			break
-		}
-		switch s.Pipe.(type) {
-		case *pipe.Search, *pipe.Where:
-			n = i + 1
-		}
-	}
-	return steps[:n]
-}
-
 // overOp slides a window along the events of each key. For every time t at which a key has an event
 // there is one window, (t-length, t]. Windows that the judges keep and whose ends are less than
 // length apart are one episode, and make one row: that of the window with the greatest first numeric
@@ -77,14 +61,15 @@ func (b *builder) over(p *pipe.Stats, judges []*plan.Step) (op, *row.Schema, err
 	length, _ := p.Over.Fixed()
 	o := &overOp{env: b.env, length: int64(length), by: b.grouper(p.By, p.UseNull), aggs: b.aggregators(p.Aggs), byKey: map[string]*overKey{}, kept: &keepOp{}}
 	o.time = b.timeSlot()
-	windows := row.NewSchema(b.step.Out.Names...)
+	columns := windowColumns(p)
+	windows := row.NewSchema(columns...)
 	inner := &chain{env: b.env, query: b.query}
 	if err := inner.steps(judges, windows); err != nil {
 		return nil, nil, err
 	}
 	inner.add(o.kept, inner.out)
 	o.judge = inner.ops[0]
-	o.eager = eagerAggregates(o.aggs, judges, b.step.Out.Names[len(p.By):])
+	o.eager = eagerAggregates(o.aggs, judges, columns[len(p.By):])
 	out := inner.out
 	o.first, o.last = out.Slot("first"), out.Slot("last")
 	return o, out, nil
@@ -330,3 +315,15 @@ func (o *overOp) eachInput(states []slidingState, e overEvent, f func(slidingSta
 func addInput(s slidingState, in input) { s.add(in) }
 
 func removeInput(s slidingState, in input) { s.remove(in) }
+
+// windowColumns are the columns of a window's row as the judges see it.
+func windowColumns(p *pipe.Stats) []string {
+	var out []string
+	for _, k := range p.By {
+		out = append(out, k.Column())
+	}
+	for _, a := range p.Aggs {
+		out = append(out, a.Column())
+	}
+	return out
+}

@@ -44,9 +44,17 @@ func (c *compiler) query(tree *pipe.Query, outer *Query) *Query {
 		c.window(tree)
 	}
 	columns := Columns{Open: true}
+	judged := -1 // the last step that judges the windows before it
 	for i, p := range tree.Pipes {
 		s := c.step(p, columns, q, i == 0)
+		s.Out.First = s.Out.Open && (s.Out.First || !columns.Open)
 		q.Steps = append(q.Steps, s)
+		if st, ok := p.(*pipe.Stats); ok && !st.Over.IsZero() {
+			judged = i + Judges(tree.Pipes[i+1:])
+		}
+		if i == judged {
+			c.episode(s)
+		}
 		columns = s.Out
 	}
 	q.Columns = columns
@@ -214,4 +222,30 @@ func RowWise(p pipe.Pipe) bool {
 		return !p.Size.IsZero()
 	}
 	return false
+}
+
+// Judges is how many of the pipes after an aggregation over a window judge each window: the row-wise
+// ones, up to the last search or where among them.
+func Judges(pipes []pipe.Pipe) int {
+	n := 0
+	for i, p := range pipes {
+		if !RowWise(p) {
+			break
+		}
+		switch p.(type) {
+		case *pipe.Search, *pipe.Where:
+			n = i + 1
+		}
+	}
+	return n
+}
+
+// episode adds the times of an episode to the columns after the last judge.
+func (c *compiler) episode(s *Step) {
+	for _, n := range []string{"first", "last"} {
+		if s.Out.Has(n) {
+			c.fail(s.Pipe.Span(), "as first_value", "a window's row has a column %q of its own, the time of an event: give the other one another name", n)
+		}
+	}
+	s.Out = s.Out.with("first", "last")
 }

@@ -89,17 +89,32 @@ func (c *compiler) timed(p pipe.Pipe, in Columns) {
 	}
 }
 
-// knownFilter warns of columns that are not there: to a filter they are merely absent.
-func (c *compiler) knownFilter(f *Filter, in Columns, q *Query, p *pipe.Search) {
+// knownFilter refuses fields that cannot be there, at their place.
+func (c *compiler) knownFilter(f *Filter, in Columns, p *pipe.Search) {
 	if in.Open || f.Tree == nil {
 		return
 	}
-	names, _ := Fields(f.Tree)
-	for _, n := range names {
-		if !c.has(n, in) {
-			c.fail(p.Filter.At, pipe.Nearest(n, in.Names), "%s", unknown(n, in))
+	kql.Walk(f.Tree, func(n kql.Node) bool {
+		var field kql.Term
+		switch n := n.(type) {
+		case *kql.Is:
+			if f.placeholderOf(n) >= 0 {
+				return true
+			}
+			field = n.Field
+		case *kql.Range:
+			field = n.Field
+		case *kql.Nested:
+			return false
 		}
-	}
+		l, ok := field.(*kql.Literal)
+		if !ok || l.Kind == kql.Null && !l.Quoted || c.has(l.Name(), in) {
+			return true
+		}
+		at := pipe.Span{Pos: p.Filter.At.Pos + l.Place.Start, End: p.Filter.At.Pos + l.Place.End}
+		c.fail(at, pipe.Nearest(l.Name(), in.Names), "%s", unknown(l.Name(), in))
+		return true
+	})
 }
 
 // MatchesAll reports whether a filter keeps every document.

@@ -81,6 +81,8 @@ type Columns struct {
 	Names []string
 	// Open says that there may be others: the fields of documents.
 	Open bool
+	// First says that Names stand before the others, which came later.
+	First bool
 }
 
 // Has reports whether the column is known to be there.
@@ -109,7 +111,7 @@ func (c Columns) Time(timeField string) string {
 }
 
 func (c Columns) with(names ...string) Columns {
-	out := Columns{Names: slices.Clone(c.Names), Open: c.Open}
+	out := Columns{Names: slices.Clone(c.Names), Open: c.Open, First: c.First}
 	for _, n := range names {
 		if !slices.Contains(out.Names, n) {
 			out.Names = append(out.Names, n)

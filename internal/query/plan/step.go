@@ -13,7 +13,7 @@ func (c *compiler) step(p pipe.Pipe, in Columns, q *Query, first bool) *Step {
 	switch p := p.(type) {
 	case *pipe.Search:
 		s.Filter = c.filter(p.Filter, q)
-		c.knownFilter(s.Filter, in, q, p)
+		c.knownFilter(s.Filter, in, p)
 	case *pipe.Where:
 		c.knownExpr(p.Expr, in)
 	case *pipe.Eval:
@@ -69,7 +69,7 @@ func (c *compiler) step(p pipe.Pipe, in Columns, q *Query, first bool) *Step {
 		s.Out = Columns{Names: c.knownBy([]pipe.By{p.Over}, in)}
 		if p.By != nil {
 			c.knownBy([]pipe.By{*p.By}, in)
-			s.Out.Open = true
+			s.Out.Open, s.Out.First = true, true
 		} else {
 			s.Out = s.Out.with(columnsOf(p.Aggs)...)
 		}
