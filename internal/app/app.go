@@ -195,11 +195,9 @@ const stopGrace = 4 * time.Second
 
 // Run serves, reads and sends until ctx ends, then stops in order and returns nil.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.sound(ctx); err != nil {
-		return err
-	}
 	a.health.Clear("state")
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.sound(ctx) })
 	g.Go(func() error { return a.serve(ctx, a.listener, a.web.Loopback()) })
 	g.Go(func() error { return a.serve(ctx, a.socket, a.web.Local()) })
 	g.Go(func() error { return a.intake.Run(ctx) })
@@ -214,6 +212,9 @@ func (a *App) Run(ctx context.Context) error {
 // sound refuses to go on with a ledger whose fates do not add up.
 func (a *App) sound(ctx context.Context) error {
 	counts, err := a.ledger.Count(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -34,12 +34,13 @@ func newGauges(l *ledger.Ledger, o *outbox.Reader, r prometheus.Registerer) *gau
 }
 
 func (g *gauges) run(ctx context.Context) error {
-	t := time.NewTicker(refreshEvery)
-	defer t.Stop()
 	for {
+		began := time.Now()
 		g.refresh(ctx)
+		t := time.NewTimer(max(refreshEvery, 50*time.Since(began))) // at most a fiftieth of a core
 		select {
 		case <-ctx.Done():
+			t.Stop()
 			return nil
 		case <-t.C:
 		}

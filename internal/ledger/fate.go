@@ -29,6 +29,8 @@ const fate = `CASE a.decision
 
 const from = ` FROM alerts a LEFT JOIN notices n ON n.key = a.notice`
 
+const countQuery = `SELECT ` + fate + `, COUNT(*)` + from + ` GROUP BY 1`
+
 // Entry is one alert with what became of it.
 type Entry struct {
 	Alert    alert.Alert
@@ -189,7 +191,7 @@ func Count(tx *store.Tx) (Counts, error) {
 		}
 		c.ByFate[f] += n
 		return nil
-	}, `SELECT `+fate+`, COUNT(*)`+from+` GROUP BY 1`)
+	}, countQuery)
 	if err != nil {
 		return c, fmt.Errorf("count alerts by fate: %w", err)
 	}

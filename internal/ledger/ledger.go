@@ -17,7 +17,8 @@ import (
 
 // Migrations are the ledger's tables. The fate is read with a join to the outbox's notices; the
 // columns key, kind, state, reason, said_revision, channel, said_channel and ts of that table are a
-// contract between the two rooms.
+// contract between the two rooms. Blobs stand last in both, and alerts_notice holds all that a fate
+// needs, so that counting fates reads no blob.
 var Migrations = []store.Migration{{ID: "ledger/1", SQL: `
 CREATE TABLE alerts (
 	seq             INTEGER PRIMARY KEY,
@@ -33,19 +34,19 @@ CREATE TABLE alerts (
 	ongoing         INTEGER NOT NULL,
 	late            INTEGER NOT NULL,
 	idx             TEXT NOT NULL,
-	head            BLOB NOT NULL,
 	decision        TEXT NOT NULL,
 	reason          TEXT NOT NULL,
 	channel         TEXT NOT NULL,
 	grp             TEXT NOT NULL,
 	notice          TEXT,
 	notice_revision INTEGER NOT NULL DEFAULT 0,
-	place           INTEGER NOT NULL DEFAULT 0
+	place           INTEGER NOT NULL DEFAULT 0,
+	head            BLOB NOT NULL
 );
 CREATE INDEX alerts_source ON alerts (source, source_id);
 CREATE INDEX alerts_time ON alerts (time);
 CREATE INDEX alerts_waiting ON alerts (grp) WHERE notice IS NULL AND decision = 'forward';
-CREATE INDEX alerts_notice ON alerts (notice, place) WHERE notice IS NOT NULL;
+CREATE INDEX alerts_notice ON alerts (notice, place, notice_revision, decision);
 CREATE INDEX alerts_ongoing ON alerts (grp) WHERE ongoing = 1;
 CREATE TABLE documents (
 	seq      INTEGER PRIMARY KEY,

@@ -44,7 +44,6 @@ CREATE TABLE notices (
 	key              TEXT NOT NULL UNIQUE,
 	channel          TEXT NOT NULL,
 	kind             TEXT NOT NULL,
-	body             BLOB NOT NULL,
 	revision         INTEGER NOT NULL,
 	needed_revision  INTEGER NOT NULL,
 	said_revision    INTEGER NOT NULL DEFAULT 0,
@@ -64,7 +63,8 @@ CREATE TABLE notices (
 	posted_at        BIGINT NOT NULL DEFAULT 0,
 	said_at          BIGINT NOT NULL DEFAULT 0,
 	said_channel     TEXT NOT NULL DEFAULT '',
-	ts               TEXT NOT NULL DEFAULT ''
+	ts               TEXT NOT NULL DEFAULT '',
+	body             BLOB NOT NULL
 );
 CREATE INDEX notices_open ON notices (state, channel, seq) WHERE state IN ('queued', 'sending', 'doubt');
 CREATE INDEX notices_posted ON notices (channel, posted_at);

@@ -1,0 +1,4 @@
+package ledger
+
+// CountQuery is the query that counts fates.
+const CountQuery = countQuery
