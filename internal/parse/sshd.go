@@ -12,7 +12,7 @@ var login = regexp.MustCompile(`^(Failed|Accepted) (\S+) for (?:(?:invalid|illeg
 // others are further lines of sshd that tell a user or an address, by named groups.
 var others = []*regexp.Regexp{
 	regexp.MustCompile(`^(?:Invalid|Illegal) user (?P<user>.*) from (?P<ip>\S+)(?: port (?P<port>\d+))?$`),
-	regexp.MustCompile(`^(?:Connection (?:closed|reset) by|Disconnected from|Disconnecting) (?:(?:invalid|authenticating) user (?P<user>.*) )?(?P<ip>[0-9a-fA-F.:]+)(?: port (?P<port>\d+))?(?:[: ].*)?$`),
+	regexp.MustCompile(`^(?:Connection (?:closed|reset) by|Disconnected from|Disconnecting) (?:(?:invalid|authenticating) user (?P<user>.*) )?(?P<ip>[0-9a-fA-F]*[.:][0-9a-fA-F.:]+)(?: port (?P<port>\d+))?(?:[: ].*)?$`),
 	regexp.MustCompile(`^Disconnected from user (?P<user>.*) (?P<ip>\S+) port (?P<port>\d+)$`),
 	regexp.MustCompile(`^Received disconnect from (?P<ip>[0-9a-fA-F.:]*[0-9a-fA-F])(?: port (?P<port>\d+))?:.*$`),
 	regexp.MustCompile(`^Connection from (?P<ip>\S+) port (?P<port>\d+)`),
