@@ -77,14 +77,14 @@ func (c *channel) Clock() time.Time { return time.Now() }
 
 // house is a pipeline on a database, without a source.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	db     *store.DB
 	intake *intake.Intake
 	outbox *outbox.Outbox
 	ledger *ledger.Ledger
 }
 
-func newHouse(t *testing.T, dir string, c *channel, root policy.Route, sources ...intake.Source) *house {
+func newHouse(t testing.TB, dir string, c *channel, root policy.Route, sources ...intake.Source) *house {
 	t.Helper()
 	h := &house{t: t}
 	var err error
