@@ -64,7 +64,7 @@ func TestErrorsCarryTheirPlace(t *testing.T) {
 }
 
 func TestWarningsAreShownUnderTheirPlace(t *testing.T) {
-	filter, err := query.CompileFilter("severity: high or\n\trule.nmae: \"ssh*\"")
+	filter, err := query.CompileFilter("severity: high or\n\trule.nane: \"ssh*\"")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,13 +73,13 @@ func TestWarningsAreShownUnderTheirPlace(t *testing.T) {
 		got = append(got, w.String())
 	}
 	want := []string{
-		"line 2, column 2: there is no field \"rule.nmae\"\n  \trule.nmae: \"ssh*\"\n  \t~~~~~~~~~\n  try: rule.name",
-		"line 2, column 13: * in quotes is a plain character, so this is no wildcard\n  \trule.nmae: \"ssh*\"\n  \t           ~~~~~~\n  try: ssh*",
+		"line 2, column 2: there is no field \"rule.nane\"\n  \trule.nane: \"ssh*\"\n  \t~~~~~~~~~\n  try: rule.name",
+		"line 2, column 13: * in quotes is a plain character, so this is no wildcard\n  \trule.nane: \"ssh*\"\n  \t           ~~~~~~\n  try: ssh*",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if got := filter.String(); got != `severity:high or rule.nmae:"ssh*"` {
+	if got := filter.String(); got != `severity:high or rule.nane:"ssh*"` {
 		t.Errorf("String is %s", got)
 	}
 }

@@ -14,7 +14,6 @@ import (
 type dateText struct {
 	ok     bool
 	now    bool // counted from now
-	lo, hi int64
 	anchor dateSpan
 	math   []dateStep
 }

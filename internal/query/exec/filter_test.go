@@ -399,8 +399,10 @@ func TestMapValues(t *testing.T) {
 		"s": {"x"}, "n": {json.Number("1.5")}, "u": {uint64(1<<64 - 1)}, "i": {int32(-2)}, "f": {float32(0.5)}, "b": {false}, "t": {at},
 		"named": {name("y")}, "row": {row.NewInt(3)}, "null": {nil}, "odd": {struct{}{}}, "list": {1, nil, "z"}, "duration": {time.Second},
 	}
-	want := map[string]string{"s": "x", "n": "1.5", "u": "18446744073709552000", "i": "-2", "f": "0.5", "b": "false", "t": "2026-01-02T03:04:05.000000006Z",
-		"named": "y", "row": "3", "null": "", "odd": "", "list": "1, z", "duration": "1000000000", "missing": ""}
+	want := map[string]string{
+		"s": "x", "n": "1.5", "u": "18446744073709552000", "i": "-2", "f": "0.5", "b": "false", "t": "2026-01-02T03:04:05.000000006Z",
+		"named": "y", "row": "3", "null": "", "odd": "", "list": "1, z", "duration": "1000000000", "missing": "",
+	}
 	for k, text := range want {
 		if got := m.Value(k).Text(); got != text {
 			t.Errorf("%s is %q, want %q", k, got, text)

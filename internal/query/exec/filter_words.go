@@ -46,12 +46,12 @@ func words(text string) []string {
 	return w
 }
 
-func hasWord(text string, any []string) bool {
-	if len(any) == 0 {
+func hasWord(text string, wanted []string) bool {
+	if len(wanted) == 0 {
 		return false
 	}
 	for w := range eachWord(text) {
-		for _, a := range any {
+		for _, a := range wanted {
 			if w == a {
 				return true
 			}

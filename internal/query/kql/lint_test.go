@@ -53,11 +53,11 @@ func TestLint(t *testing.T) {
 	f("items:{ foo }", "foo", "a value without a field finds nothing inside braces", "")
 	f("a b:c", "a b", "the field name holds a space: a keyword (and, or) or a colon may be missing", "", "a b", `there is no field "a b"`, "a")
 
-	f("user.nmae:x", "user.nmae", `there is no field "user.nmae"`, "user.name")
+	f("user.nane:x", "user.nane", `there is no field "user.nane"`, "user.name")
 	f("User.Name:x", "User.Name", `there is no field "User.Name"`, "user.name")
 	f("outcome:x", "outcome", `there is no field "outcome"`, "event.outcome")
-	f("user.nmae:(x or y)", "user.nmae", `there is no field "user.nmae"`, "user.name")
-	f("items:{ nmae:x }", "nmae", `there is no field "items.nmae"`, "items.name")
+	f("user.nane:(x or y)", "user.nane", `there is no field "user.nane"`, "user.name")
+	f("items:{ nam:x }", "nam", `there is no field "items.nam"`, "items.name")
 	f("zzzzzz.qqqq > 1", "zzzzzz.qqqq", `there is no field "zzzzzz.qqqq"`, "")
 }
 
