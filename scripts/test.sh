@@ -29,9 +29,10 @@ if ! scripts/prerequisites.sh; then
 	[ -z "$required" ] || exit 1
 fi
 
-title "vet, build and the house plan"
-go vet ./...
-go test -count=1 .
+title "vet and the house plan"
+failures=()
+go vet ./... || failures+=("go vet")
+go test -count=1 . || failures+=("the house plan")
 go build -o "$scratch/closing" ./scripts/closing
 
 # Kinds the environment names already are used as they are.
@@ -67,19 +68,14 @@ if [ "$(go env CGO_ENABLED)" != 1 ] || ! command -v "$(go env CC | cut -d' ' -f1
 	race=
 fi
 
-fuzz=0
 if [ "${FUZZTIME:-2000x}" != 0 ]; then
 	title "each fuzz test, ${FUZZTIME:-2000x}"
-	FUZZTIME=${FUZZTIME:-2000x} scripts/fuzz.sh || fuzz=$?
+	FUZZTIME=${FUZZTIME:-2000x} scripts/fuzz.sh || failures+=("a fuzz test")
 fi
 
 title "every test${race:+, with the race detector}"
-status=0
 TOCSIN_TEST_REPORT=$scratch/report go test -json $race -count=1 -p 2 -timeout "${TIMEOUT:-20m}" ${TESTS:-./...} |
-	"$scratch/closing" -report "$scratch/report" -unavailable "$scratch/servers/unavailable" || status=1
+	"$scratch/closing" -report "$scratch/report" -unavailable "$scratch/servers/unavailable" || failures+=("the tests")
 [ -n "$race" ] || echo "NOT USED: the race detector (no C compiler)"
-if [ $fuzz != 0 ]; then
-	echo "FAILED: a fuzz test, see above"
-	status=1
-fi
-exit $status
+[ ${#failures[@]} = 0 ] || printf 'FAILED, see above: %s\n' "${failures[@]}"
+exit $((${#failures[@]} > 0))
