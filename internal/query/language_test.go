@@ -14,6 +14,7 @@ import (
 
 	"tocsin/internal/query"
 	"tocsin/internal/query/files"
+	"tocsin/internal/query/plan"
 	"tocsin/internal/row"
 )
 
@@ -25,6 +26,12 @@ var now = time.Date(2024, 7, 2, 12, 0, 0, 0, time.UTC)
 // answer runs a query over files of a directory: input.ndjson, NAME.csv as lookups, NAME.ndjson as
 // datasets. It gives the rows as NDJSON, then warnings; or the error.
 func answer(t testing.TB, dir, text string) string {
+	t.Helper()
+	return run(t, dir, text, true)
+}
+
+// run is answer, and with laws set checks what must hold of every query.
+func run(t testing.TB, dir, text string, laws bool) string {
 	t.Helper()
 	b := &files.Backend{Main: files.Input{Path: filepath.Join(dir, "input.ndjson")}, Datasets: map[string]files.Input{}}
 	o := query.Options{Now: now, Lookups: map[string]*query.Table{}}
@@ -52,6 +59,34 @@ func answer(t testing.TB, dir, text string) string {
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
+	out := printed(r)
+	if !laws {
+		return string(out)
+	}
+	// Reading all fields instead of those the query needs must make no difference.
+	whole, err := q.Run(context.Background(), query.RunOptions{Backend: allFields{b}, MaxMemory: 64 << 20})
+	if err != nil {
+		t.Errorf("%s: with all fields: %v", text, err)
+	} else if all := printed(whole); !bytes.Equal(all, out) {
+		t.Errorf("%s\nwith the fields it needs:\n%swith all fields:\n%s", text, out, all)
+	}
+	// The law: pushed down or not, the rows are the same.
+	if p := pushed(t, q, b); p != string(out) {
+		t.Errorf("%s\non rows:\n%spushed down:\n%s", text, out, p)
+	}
+	return string(out)
+}
+
+// allFields reads every field of documents, whatever is asked for.
+type allFields struct{ query.Backend }
+
+func (b allFields) Rows(ctx context.Context, r plan.Read, p plan.Pushed, s *row.Schema, emit func(*row.Row) error) (plan.Cost, error) {
+	r.Fields = nil
+	return b.Backend.Rows(ctx, r, p, s, emit)
+}
+
+// printed is an answer as NDJSON, with its warnings.
+func printed(r *query.Result) []byte {
 	var names []string
 	for _, c := range r.Columns {
 		names = append(names, c.Name)
@@ -68,7 +103,7 @@ func answer(t testing.TB, dir, text string) string {
 	for _, w := range r.Warnings {
 		out = append(out, "warning: "+w+"\n"...)
 	}
-	return string(out)
+	return out
 }
 
 // TestLanguage runs testdata/language: files to read, then pairs of query and want.

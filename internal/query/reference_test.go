@@ -284,6 +284,6 @@ func FuzzQuery(f *testing.F) {
 		if len(text) > 2000 {
 			return
 		}
-		answer(t, dir, text)
+		run(t, dir, text, false)
 	})
 }

@@ -96,8 +96,11 @@ func (s *avgState) value() row.Value {
 	if s.n == 0 || s.lost != 0 {
 		return row.Value{}
 	}
-	if s.rest == nil && s.whole%s.n == 0 {
-		return row.NewInt(s.whole / s.n)
+	if s.doubles == 0 {
+		whole, _ := s.exact().Int(nil)
+		if q, r := new(big.Int).QuoRem(whole, big.NewInt(s.n), new(big.Int)); r.Sign() == 0 && q.IsInt64() {
+			return row.NewInt(q.Int64())
+		}
 	}
 	q := new(big.Float).SetPrec(128).Quo(s.exact(), new(big.Float).SetInt64(s.n))
 	f, _ := q.Float64()

@@ -30,7 +30,7 @@ func NewGeoIP(file []byte) (*GeoIP, error) {
 	if at < 0 {
 		return nil, errGeoIP
 	}
-	meta := mmdb{data: file[at+len(marker):]}
+	meta := newMMDB(file[at+len(marker):])
 	v, _ := meta.value(0, 0)
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -86,7 +86,7 @@ func (g *GeoIP) find(ip netip.Addr) (place [8]row.Value) {
 	if node <= g.nodes {
 		return place
 	}
-	d := mmdb{data: g.data}
+	d := newMMDB(g.data)
 	v, _ := d.value(int(node-g.nodes)-16, 0)
 	return [8]row.Value{
 		member(v, "city", "names", "en"), member(v, "country", "names", "en"), member(v, "subdivisions", "0", "names", "en"),
@@ -121,12 +121,24 @@ func member(v any, path ...string) row.Value {
 	return row.Value{}
 }
 
-// mmdb decodes the data section. Damage gives nil values, never a panic.
-type mmdb struct{ data []byte }
+// mmdb decodes the data section. Damage gives nil values, never a panic; pointers in circles end when
+// left values have been read.
+type mmdb struct {
+	data []byte
+	left *int
+}
+
+// maxValues is how many values one record may have.
+const maxValues = 5000
+
+func newMMDB(data []byte) mmdb {
+	left := maxValues
+	return mmdb{data: data, left: &left}
+}
 
 // value reads the value at i and returns the place after it.
 func (d mmdb) value(i, depth int) (any, int) {
-	if i < 0 || i >= len(d.data) || depth > 32 {
+	if *d.left--; i < 0 || i >= len(d.data) || depth > 32 || *d.left < 0 {
 		return nil, len(d.data)
 	}
 	control := d.data[i]

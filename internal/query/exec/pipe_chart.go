@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"slices"
 
 	"tocsin/internal/query/pipe"
@@ -104,7 +105,7 @@ func (o *chartOp) flush() error {
 			}
 			all = all[1:]
 		}
-		if err := o.next.push(&r); err == ErrStop {
+		if err := o.next.push(&r); errors.Is(err, ErrStop) {
 			break
 		} else if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"tocsin/internal/query/pipe"
 	"tocsin/internal/row"
 )
@@ -111,7 +112,7 @@ func (o *holdOp) flush() error {
 // pushAll hands rows on until no more are wanted.
 func pushAll(next op, rows []row.Row) error {
 	for i := range rows {
-		if err := next.push(&rows[i]); err == ErrStop {
+		if err := next.push(&rows[i]); errors.Is(err, ErrStop) {
 			return nil
 		} else if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"tocsin/internal/query/pipe"
 	"tocsin/internal/row"
 )
@@ -109,7 +110,7 @@ func (o *streamStatsOp) push(r *row.Row) error {
 		key, has = string(k), true
 		return ErrStop
 	})
-	if err != nil && err != ErrStop {
+	if err != nil && !errors.Is(err, ErrStop) {
 		return err
 	}
 	if o.before != nil && o.before(r) || o.pipe.ResetOnChange && o.haveLastKey && key != o.lastKey {

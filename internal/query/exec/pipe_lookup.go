@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -258,13 +259,13 @@ type appendOp struct {
 
 func (o *appendOp) push(r *row.Row) error {
 	err := o.next.push(r)
-	o.stopped = o.stopped || err == ErrStop
+	o.stopped = o.stopped || errors.Is(err, ErrStop)
 	return err
 }
 
 func (o *appendOp) flush() error {
 	if !o.stopped {
-		if err := o.more(o.next); err != nil && err != ErrStop {
+		if err := o.more(o.next); err != nil && !errors.Is(err, ErrStop) {
 			return err
 		}
 	}

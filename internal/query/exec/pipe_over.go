@@ -2,6 +2,7 @@ package exec
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"tocsin/internal/query/pipe"
@@ -165,7 +166,7 @@ func (o *overOp) flush() error {
 	slices.SortFunc(keys, func(a, b *overKey) int { return compareKeys(a.keys, b.keys) })
 	o.byKey = nil
 	for _, k := range keys {
-		if err := o.slide(k); err == ErrStop {
+		if err := o.slide(k); errors.Is(err, ErrStop) {
 			break
 		} else if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"slices"
 
 	"tocsin/internal/query/pipe"
@@ -163,7 +164,7 @@ func (o *statsOp) flush() error {
 		for _, s := range grp.states {
 			out.Vals = append(out.Vals, s.value())
 		}
-		if err := o.next.push(&out); err == ErrStop {
+		if err := o.next.push(&out); errors.Is(err, ErrStop) {
 			break
 		} else if err != nil {
 			return err

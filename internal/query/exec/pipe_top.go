@@ -2,6 +2,7 @@ package exec
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"tocsin/internal/query/pipe"
@@ -34,7 +35,7 @@ func (o *topOp) flush() error {
 		for end < len(all) && compareKeys(all[end].keys[:nBy], all[0].keys[:nBy]) == 0 {
 			end++
 		}
-		if err := o.emit(all[:end]); err == ErrStop {
+		if err := o.emit(all[:end]); errors.Is(err, ErrStop) {
 			break
 		} else if err != nil {
 			return err
