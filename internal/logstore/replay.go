@@ -1,0 +1,66 @@
+package logstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
+	"github.com/valyala/fastjson"
+)
+
+// replay gives the engine and the id index the events of a segment that they lack, and answers how many
+// the engine lacked. A crash during it changes nothing: the next start asks again.
+func (s *Store) replay(ctx context.Context, events []event) (int, error) {
+	found, err := s.present(ctx, events[0].seq, events[len(events)-1].seq)
+	if err != nil {
+		return 0, err
+	}
+	var parser fastjson.Parser
+	missing := make([]event, 0, len(events)-len(found))
+	oldest := s.now().Add(-s.options.Retention).UnixNano()
+	named := false
+	for _, e := range events {
+		named = named || e.id != ""
+		if found[e.seq] || e.time < oldest {
+			continue
+		}
+		v, err := parser.ParseBytes(e.source)
+		if err != nil {
+			return 0, fmt.Errorf("replay the log: event %d: %w", e.seq, err)
+		}
+		e.columns = columnsOf(&e, v)
+		missing = append(missing, e)
+	}
+	if named {
+		if err := s.ids.add(ctx, events); err != nil {
+			return 0, err
+		}
+	}
+	if len(missing) > 0 {
+		s.insert(missing)
+		s.engine.DebugFlush()
+	}
+	return len(missing), nil
+}
+
+// present answers which seq of a range the engine has.
+func (s *Store) present(ctx context.Context, first, last int64) (map[int64]bool, error) {
+	out := map[int64]bool{}
+	err := s.run(ctx, seqFilter(first, last)+" | fields "+columnSeq, everything, func(b *logstorage.DataBlock) error {
+		column := b.GetColumnByName(columnSeq)
+		if column == nil {
+			return nil
+		}
+		for _, text := range column.Values {
+			seq, err := parseSeq(text)
+			if err != nil {
+				return err
+			}
+			if seq >= first && seq <= last {
+				out[seq] = true
+			}
+		}
+		return nil
+	})
+	return out, err
+}
