@@ -61,7 +61,7 @@ func (cmd alertsListCmd) Run(p *process, c *cli) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer client.Close() //nolint:errcheck // what was asked has been answered
 	columns := listed
 	if format == "table" {
 		columns = tabled
@@ -103,7 +103,7 @@ func (cmd alertsShowCmd) Run(p *process, c *cli) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer client.Close() //nolint:errcheck // what was asked has been answered
 	var whole json.RawMessage
 	if err := client.Get(p.ctx, "/api/v1/alerts/"+url.PathEscape(cmd.ID), &whole); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (cmd alertsWhyCmd) Run(p *process, c *cli) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer client.Close() //nolint:errcheck // what was asked has been answered
 	var whole json.RawMessage
 	if err := client.Get(p.ctx, "/api/v1/alerts/"+url.PathEscape(cmd.ID)+"/why", &whole); err != nil {
 		return err
@@ -180,7 +180,7 @@ func (cmd verifyCmd) Run(p *process, c *cli) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer client.Close() //nolint:errcheck // what was asked has been answered
 	var whole json.RawMessage
 	since := time.Now().Add(-age).UTC().Format(time.RFC3339)
 	if err := client.Post(p.ctx, "/api/v1/verify?since="+url.QueryEscape(since), &whole); err != nil {

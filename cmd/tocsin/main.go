@@ -113,7 +113,7 @@ func (c *cli) load(p *process) (*config.Config, error) {
 	path := c.Config
 	if path == "" {
 		if _, err := os.Stat("tocsin.yaml"); err != nil {
-			return config.Default(), nil
+			return config.Default(), nil //nolint:nilerr // without a file there is the default
 		}
 		path = "tocsin.yaml"
 	}

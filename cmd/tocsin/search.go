@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"tocsin/internal/app"
 )
 
@@ -17,14 +19,27 @@ type searched struct {
 	Parse     string            `help:"How to read the lines of --input: syslog, sshd, nginx, json or regex=PATTERN." placeholder:"KIND"`
 	Tz        string            `help:"The zone of times that tell none." default:"UTC" placeholder:"ZONE"`
 	Year      int               `help:"The year of times that tell none; the newest that is not in the future unless given." placeholder:"YEAR"`
-	From      string            `help:"Only from this time on: -15m, -1d@d, 2024-07-01T10:00:00Z." placeholder:"TIME"`
-	To        string            `help:"Only before this time." placeholder:"TIME"`
+	From      timeFlag          `help:"Only from this time on: -15m, -1d@d, 2024-07-01T10:00:00Z." placeholder:"TIME"`
+	To        timeFlag          `help:"Only before this time." placeholder:"TIME"`
 	All       bool              `help:"From all times."`
 	TimeField string            `help:"The field that holds the time." default:"@timestamp" placeholder:"FIELD"`
 	Lookup    map[string]string `help:"A table for lookup and inputlookup: CSV with a header, or NDJSON." placeholder:"NAME=FILE" mapsep:"none"`
 	Dataset   map[string]string `help:"A file that 'from NAME' reads." placeholder:"NAME=FILE" mapsep:"none"`
 	Geoip     string            `help:"A MaxMind database for iplocation." placeholder:"FILE"`
 	MaxMemory int64             `help:"How many megabytes pipes may hold." default:"1024" placeholder:"MB"`
+}
+
+// timeFlag is a time, which may begin with a minus sign and is no flag then.
+type timeFlag string
+
+// Decode takes the next word as it stands.
+func (f *timeFlag) Decode(ctx *kong.DecodeContext) error {
+	token := ctx.Scan.Pop()
+	if token.IsEOL() {
+		return errors.New("a time is missing, such as -15m")
+	}
+	*f = timeFlag(fmt.Sprint(token.Value))
+	return nil
 }
 
 func (s *searched) options(p *process) app.SearchOptions {
@@ -36,7 +51,7 @@ func (s *searched) options(p *process) app.SearchOptions {
 		text += part
 	}
 	return app.SearchOptions{
-		Query: text, Input: s.Input, Parse: s.Parse, Zone: s.Tz, Year: s.Year, From: s.From, To: s.To, All: s.All, TimeField: s.TimeField,
+		Query: text, Input: s.Input, Parse: s.Parse, Zone: s.Tz, Year: s.Year, From: string(s.From), To: string(s.To), All: s.All, TimeField: s.TimeField,
 		Lookups: s.Lookup, Datasets: s.Dataset, GeoIP: s.Geoip, MaxMemory: s.MaxMemory << 20,
 		Stdin: os.Stdin, Stdout: p.stdout, Stderr: p.stderr, Now: time.Now(),
 	}

@@ -189,7 +189,7 @@ func TestChangesInPlaceEditTheMessage(t *testing.T) {
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		m := s.slack.Messages("alerts")
-		if len(m) == 1 && len(m[0].Edits) == 1 && strings.Contains(string(m[0].Text), "4,712") {
+		if len(m) == 1 && len(m[0].Edits) == 1 && strings.Contains(m[0].Text, "4,712") {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -65,16 +65,16 @@ func Demo(ctx context.Context, o DemoOptions) (err error) {
 	}
 	defer closeCluster()
 
-	real, err := realSlack(o)
+	own, err := realSlack(o)
 	if err != nil {
 		return err
 	}
 	cfg := demoConfig(dir, slackAt, clusterAt)
-	m := &mirror{real: real, left: demoPosts, said: map[notice.Key]notice.Receipt{}, log: o.Log}
+	m := &mirror{real: own, left: demoPosts, said: map[notice.Key]notice.Receipt{}, log: o.Log}
 	var a *App
 	page := demo.NewPage(workspace, demo.PageOptions{Title: "Tocsin demo", Status: func() []demo.Stat { return a.stats(ctx) }})
 	opts := Options{Config: cfg, Version: o.Version, Log: o.Log, Home: page}
-	if real != nil {
+	if own != nil {
 		opts.Prefix, opts.Wrap = demoPrefix, m.over
 	}
 	if a, err = New(ctx, opts); err != nil {

@@ -78,7 +78,7 @@ func Search(ctx context.Context, o SearchOptions) error {
 	if o.Profile {
 		fmt.Fprintf(o.Stderr, "read %d rows, %d bytes in %v\n", out.Cost.Rows, out.Cost.Bytes, out.Cost.Took.Round(time.Millisecond))
 		for _, t := range out.Profile {
-			fmt.Fprintf(o.Stderr, "  %-12s %10d rows in %v\n", t.Pipe, t.RowsIn, t.Took.Round(time.Microsecond))
+			fmt.Fprintf(o.Stderr, "  %-12s %10d rows in %v\n", t.Pipe, t.Rows, t.Took.Round(time.Microsecond))
 		}
 	}
 	return nil
@@ -94,7 +94,7 @@ func readError(err error) error {
 
 // compile reads the tables and compiles the query.
 func (o *SearchOptions) compile() (*query.Query, query.RunOptions, error) {
-	run := query.RunOptions{MaxMemory: o.MaxMemory}
+	run := query.RunOptions{MaxMemory: o.MaxMemory, Profile: o.Profile}
 	compiled := query.Options{TimeField: o.TimeField, Now: o.Now, Lookups: map[string]*query.Table{}}
 	for name, path := range o.Lookups {
 		columns, rows, err := files.ReadTable(path)

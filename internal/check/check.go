@@ -57,8 +57,10 @@ func (c *Check) Run(ctx context.Context) []Finding {
 	var out []Finding
 	add := func(f Finding) { out = append(out, f) }
 	if len(c.o.Config.Sources) == 0 && c.o.Slack == nil {
-		add(Finding{Part: "configuration", Warning: true, Text: "nothing is configured: neither a source nor Slack",
-			Hint: "Write a tocsin.yaml and name it with --config; docs/configuration.md has every key."})
+		add(Finding{
+			Part: "configuration", Warning: true, Text: "nothing is configured: neither a source nor Slack",
+			Hint: "Write a tocsin.yaml and name it with --config; docs/configuration.md has every key.",
+		})
 	}
 	for i := range c.o.Config.Sources {
 		s := &c.o.Config.Sources[i]
@@ -68,8 +70,10 @@ func (c *Check) Run(ctx context.Context) []Finding {
 		c.detections(ctx, d, c.o.Config.Place(fmt.Sprintf("detections[%d]", i)), add)
 	}
 	if len(c.o.Config.Sources) > 0 && len(c.o.Detections) == 0 {
-		add(Finding{Part: "detections", Warning: true, Text: "no detections are forwarded",
-			Hint: "Add a `detections:` section that names a source."})
+		add(Finding{
+			Part: "detections", Warning: true, Text: "no detections are forwarded",
+			Hint: "Add a `detections:` section that names a source.",
+		})
 	}
 	c.slack(ctx, add)
 	return out
@@ -98,8 +102,10 @@ func (c *Check) source(ctx context.Context, s *config.Source, at config.Place, a
 	}
 	add(Finding{Part: part, Place: at, Text: text})
 	if client.Insecure() {
-		add(Finding{Part: part, Place: at, Warning: true, Text: "the connection is not encrypted (http)",
-			Hint: "Use https, with ca_file or ca_fingerprint where the certificate is your own."})
+		add(Finding{
+			Part: part, Place: at, Warning: true, Text: "the connection is not encrypted (http)",
+			Hint: "Use https, with ca_file or ca_fingerprint where the certificate is your own.",
+		})
 	}
 }
 
@@ -137,8 +143,10 @@ func (c *Check) detections(ctx context.Context, d *kibana.Source, at config.Plac
 		}
 	}
 	if len(readable) == 0 {
-		add(Finding{Part: part, Place: at, Warning: true, Text: "there are no detections to read yet: " + strings.Join(names(found.Aliases), " and ") + " are not there",
-			Hint: "Kibana makes the index with the first detection rule. If rules run already, look whether `space` is right."})
+		add(Finding{
+			Part: part, Place: at, Warning: true, Text: "there are no detections to read yet: " + strings.Join(names(found.Aliases), " and ") + " are not there",
+			Hint: "Kibana makes the index with the first detection rule. If rules run already, look whether `space` is right.",
+		})
 		return
 	}
 	text := "reads " + strings.Join(readable, ", ")
@@ -174,8 +182,10 @@ func names(aliases []kibana.Alias) []string {
 
 func (c *Check) slack(ctx context.Context, add func(Finding)) {
 	if c.o.Slack == nil {
-		add(Finding{Part: "slack", Warning: true, Text: "alerts are kept and nothing is sent: Slack is not configured",
-			Hint: "Add a `slack:` section; docs/slack-setup.md has the steps."})
+		add(Finding{
+			Part: "slack", Warning: true, Text: "alerts are kept and nothing is sent: Slack is not configured",
+			Hint: "Add a `slack:` section; docs/slack-setup.md has the steps.",
+		})
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)

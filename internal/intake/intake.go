@@ -106,7 +106,7 @@ func (i *Intake) follow(ctx context.Context, s Source) error {
 		more, err := i.round(ctx, s)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // told to stop
 		case err != nil:
 			wait = min(retryMost, retryFirst<<min(trouble, 8))
 			wait += time.Duration(rand.Int64N(int64(wait)/4 + 1))

@@ -85,8 +85,12 @@ func TestLookTellsFreshSameAndUpdated(t *testing.T) {
 		a    alert.Alert
 		want ledger.Change
 	}{
-		{"again", *a, ledger.Same}, {"older", older, ledger.Same}, {"same time, other status", odd, ledger.Updated},
-		{"newer", newer, ledger.Updated}, {"newer again", newer, ledger.Same}, {"the first version", *a, ledger.Same},
+		{"again", *a, ledger.Same},
+		{"older", older, ledger.Same},
+		{"same time, other status", odd, ledger.Updated},
+		{"newer", newer, ledger.Updated},
+		{"newer again", newer, ledger.Same},
+		{"the first version", *a, ledger.Same},
 	} {
 		if got := look(&step.a); got != step.want {
 			t.Errorf("%s: %d, want %d", step.name, got, step.want)

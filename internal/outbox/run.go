@@ -114,11 +114,11 @@ func (o *Outbox) Run(ctx context.Context) error {
 			break
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 		o.reportWrite(fmt.Errorf("recover outbox: %w", err))
 		if sleep(ctx, time.Second) != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 	}
 	var workers errgroup.Group
