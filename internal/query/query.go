@@ -83,6 +83,8 @@ type RunOptions struct {
 	GeoIP     *GeoIP
 	// NoPushDown makes the backend hand over plain documents only.
 	NoPushDown bool
+	// Profile measures each pipe.
+	Profile bool
 }
 
 // Stream runs the query and hands rows to sink as they come. After an error what was handed over is

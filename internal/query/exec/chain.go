@@ -91,14 +91,18 @@ func (c *chain) steps(steps []*plan.Step, schema *row.Schema) error {
 
 // timed wraps a stage to count its rows and its time, where they are asked for.
 func (e *env) timed(name string, o op) op {
-	t := &timed{op: o, name: name}
+	if !e.options.Profile {
+		return o
+	}
+	t := &timed{op: o, name: name, env: e}
 	e.timings = append(e.timings, t)
 	return t
 }
 
-// timed counts the rows that go into a stage.
+// timed counts the rows that go into a stage, and the time spent in it but not in those after it.
 type timed struct {
 	op
+	env  *env
 	name string
 	in   int64
 	took time.Duration
@@ -106,13 +110,31 @@ type timed struct {
 
 func (t *timed) push(r *row.Row) error {
 	t.in++
+	defer t.stop(t.start())
 	return t.op.push(r)
+}
+
+func (t *timed) flush() error {
+	defer t.stop(t.start())
+	return t.op.flush()
+}
+
+func (t *timed) start() (began time.Time, inner time.Duration) {
+	inner, t.env.inner = t.env.inner, 0
+	return time.Now(), inner
+}
+
+// stop takes what the stages after this one have spent off its own time.
+func (t *timed) stop(began time.Time, inner time.Duration) {
+	all := time.Since(began)
+	t.took += all - t.env.inner
+	t.env.inner = inner + all
 }
 
 func (e *env) profile() []Timing {
 	out := make([]Timing, len(e.timings))
 	for i, t := range e.timings {
-		out[i] = Timing{Pipe: t.name, RowsIn: t.in, Took: t.took}
+		out[i] = Timing{Pipe: t.name, Rows: t.in, Took: t.took}
 	}
 	return out
 }

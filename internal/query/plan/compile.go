@@ -80,7 +80,7 @@ func (c *compiler) filter(f pipe.Filter, q *Query) *Filter {
 	tree, err := kql.Parse(text.String())
 	if err != nil {
 		if c.syntax == nil {
-			c.syntax = asWritten(err, f)
+			c.syntax = c.asWritten(err, f)
 		}
 		return out
 	}
@@ -90,16 +90,17 @@ func (c *compiler) filter(f pipe.Filter, q *Query) *Filter {
 
 const placeholder = "\x01"
 
-// asWritten puts the filter's own text in the place of the one with placeholders.
-func asWritten(err error, f pipe.Filter) error {
-	if se, ok := err.(*kql.SyntaxError); ok && len(f.Subs) > 0 {
-		e := *se
-		e.Text = f.With(func(i int) string { return f.Subs[i].String() })
-		if len(e.Text) == len(se.Text) {
-			return &e
-		}
+// asWritten puts the filter's own text in the place of the one with placeholders, which is as long.
+func (c *compiler) asWritten(err error, f pipe.Filter) error {
+	se, ok := err.(*kql.SyntaxError)
+	if !ok || len(f.Subs) == 0 {
+		return err
 	}
-	return err
+	e := *se
+	if text := c.text[f.At.Pos:f.At.End]; len(text) == len(e.Text) {
+		e.Text = text
+	}
+	return &e
 }
 
 // Resolve is the filter's tree with each placeholder replaced by what its subsearch found.

@@ -386,4 +386,7 @@ func (c *compiler) detection(s *Step, q *Query) {
 		s.Out = Columns{Names: append(namesOf(p.By), "first", "last", "events")}
 	}
 	c.timed(s.Pipe, in)
+	if c.options.Window == 0 {
+		c.fail(s.Pipe.Span(), "", "%s is a command of rules: it needs what earlier runs of the rule have seen", s.Pipe.Name())
+	}
 }
