@@ -125,7 +125,7 @@ func TestKQLMistakesKeepTheirPlaceBesideSubsearches(t *testing.T) {
 	if !ok {
 		t.Fatalf("error is %v", err)
 	}
-	want := "Expected AND, OR, end of input, whitespace but \"c\" found.\n[from é * | count] and a:\"b\" c\n" + strings.Repeat("-", 29) + "^"
+	want := "Expected end of input, whitespace but \"c\" found.\n[from é * | count] and a:\"b\" c\n" + strings.Repeat("-", 29) + "^"
 	if se.Error() != want {
 		t.Errorf("error is\n%s\nwant\n%s", se, want)
 	}
