@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// stopMost is how long a process may take to end when it is told to.
+const stopMost = 20 * time.Second
+
+// process is a program under measurement, with a process group of its own.
+type process struct {
+	cmd  *exec.Cmd
+	log  *os.File
+	done chan error
+}
+
+// usage is what a process took from its start to its end.
+type usage struct {
+	cpu  time.Duration // user and system, of it and of the children it waited for
+	peak int64         // bytes of resident memory
+}
+
+func build(ctx context.Context, to string) error {
+	args := []string{"build", "-trimpath", "-o", to}
+	if overlay := os.Getenv("TOCSIN_TEST_OVERLAY"); overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/tocsin")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build tocsin: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// start runs a program; what it prints goes to a file in dir.
+func start(dir string, env []string, name string, args ...string) (*process, error) {
+	log, err := os.Create(filepath.Join(dir, "output.log"))
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: exec.Command(name, args...), log: log, done: make(chan error, 1)}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	go func() { p.done <- p.cmd.Wait() }()
+	return p, nil
+}
+
+// stop ends the program and tells what it took. The peak is read from the process while it lives: the
+// one that wait tells begins with the memory of the process that started it.
+func (p *process) stop() (u usage, err error) {
+	defer p.log.Close()
+	u.peak, err = peak(p.cmd.Process.Pid)
+	if err != nil {
+		err = p.explain(err)
+	}
+	if failed := p.cmd.Process.Signal(syscall.SIGTERM); failed != nil {
+		err = errors.Join(err, failed)
+	}
+	select {
+	case <-p.done:
+	case <-time.After(stopMost):
+		err = errors.Join(err, p.explain(errors.New("it did not stop when told to")), syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL))
+		<-p.done
+	}
+	u.cpu = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+	return u, err
+}
+
+// explain adds the end of what the program printed.
+func (p *process) explain(err error) error {
+	text, _ := os.ReadFile(p.log.Name())
+	return fmt.Errorf("%w; it printed:\n%s", err, text[max(0, len(text)-2000):])
+}
+
+// peak is the most resident memory that a process has had.
+func peak(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, fmt.Errorf("process %d has no VmHWM", pid)
+}
