@@ -18,7 +18,7 @@ type task struct {
 	attempts int
 	plain    bool
 	look     bool      // look into the history before posting
-	attempt  time.Time // by the service's clock, when it was leased
+	attempt  time.Time // by the service's clock, when it was leased; with look, when it was first tried
 }
 
 // toPost and toEdit split what is queued by what has to be done.
@@ -41,27 +41,30 @@ func lease(tx *store.Tx, channel string, n int, now, clock time.Time) ([]task, e
 	var tasks []task
 	err := tx.Query(func(r *sql.Rows) error {
 		var (
-			t    task
-			body []byte
-			rev  int
-			said int64
+			t           task
+			body        []byte
+			rev         int
+			said, first int64
 		)
-		if err := r.Scan(&t.seq, &body, &rev, &t.edit, &t.receipt.Channel, &t.receipt.TS, &said, &t.attempts, &t.plain, &t.look); err != nil {
+		if err := r.Scan(&t.seq, &body, &rev, &t.edit, &t.receipt.Channel, &t.receipt.TS, &said, &t.attempts, &t.plain, &t.look, &first); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(body, &t.notice); err != nil {
 			return err
 		}
 		t.notice.Revision, t.notice.Plain, t.receipt.At, t.attempt = rev, t.plain, store.Time(said), clock
+		if t.look && first > 0 { // what the first try may have stored is looked for
+			t.attempt = store.Time(first)
+		}
 		tasks = append(tasks, t)
 		return nil
-	}, `SELECT seq, body, revision, `+toEdit+`, said_channel, ts, said_at, attempts, plain, look_first FROM notices WHERE `+where+` ORDER BY seq LIMIT ?`, args...)
+	}, `SELECT seq, body, revision, `+toEdit+`, said_channel, ts, said_at, attempts, plain, look_first, attempt_at FROM notices WHERE `+where+` ORDER BY seq LIMIT ?`, args...)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range tasks {
 		if err := tx.Exec(`UPDATE notices SET state = 'sending', sending_revision = revision, attempt_at = ?, held_at = 0, not_before = 0 WHERE seq = ?`,
-			store.Micros(clock), t.seq); err != nil {
+			store.Micros(t.attempt), t.seq); err != nil {
 			return nil, err
 		}
 	}

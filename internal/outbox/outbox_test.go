@@ -32,6 +32,7 @@ type service struct {
 	webhook bool
 	fault   func(n notice.Notice, edit bool) fault
 	noFind  error
+	find    func() error // fails one look
 }
 
 type said struct {
@@ -86,6 +87,11 @@ func (s *service) Find(_ context.Context, _ string, _ time.Time, keys []notice.K
 	defer s.mu.Unlock()
 	if s.noFind != nil {
 		return nil, s.noFind
+	}
+	if s.find != nil {
+		if err := s.find(); err != nil {
+			return nil, err
+		}
 	}
 	out := map[notice.Key]notice.Receipt{}
 	for _, m := range s.said {
@@ -419,7 +425,12 @@ func TestEveryNoticeIsSaidExactlyOnce(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 1))
 			dir := t.TempDir()
 			calm := false
-			s := &service{fault: func(n notice.Notice, _ bool) fault {
+			s := &service{find: func() error {
+				if dice.IntN(3) == 0 {
+					return errors.New("connection reset")
+				}
+				return nil
+			}, fault: func(n notice.Notice, _ bool) fault {
 				if calm {
 					return fault{stored: true}
 				}
@@ -429,7 +440,7 @@ func TestEveryNoticeIsSaidExactlyOnce(t *testing.T) {
 				case 1:
 					return fault{err: notice.ErrUnknown}
 				case 2:
-					return fault{err: &notice.RetryError{After: time.Duration(dice.IntN(5)) * time.Second, Scope: notice.ScopeChannel, Doubtful: true}, stored: dice.IntN(2) == 0}
+					return fault{err: &notice.RetryError{After: time.Duration(dice.IntN(400)) * time.Second, Scope: notice.ScopeChannel, Doubtful: true}, stored: dice.IntN(2) == 0}
 				case 3:
 					return fault{err: &notice.RetryError{Scope: notice.ScopeService}}
 				default:

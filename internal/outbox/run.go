@@ -306,11 +306,17 @@ func (o *Outbox) clock() time.Time {
 
 // send works through leased tasks in order. What a hold or the end of ctx leaves over is untouched.
 func (o *Outbox) send(ctx context.Context, channel string, tasks []task) []result {
-	said := o.lookFirst(ctx, channel, tasks)
+	said, blind := o.lookFirst(ctx, channel, tasks)
 	results := make([]result, 0, len(tasks))
 	for i, t := range tasks {
 		if receipt, ok := said[t.notice.Key]; ok {
 			results = append(results, result{task: t, receipt: receipt})
+			continue
+		}
+		if blind != nil && t.look && !t.edit && t.attempts < blindMost {
+			results = append(results, result{task: t, err: &notice.RetryError{
+				Scope: notice.ScopeMessage, Code: "history cannot be read now", Err: blind, Doubtful: true,
+			}})
 			continue
 		}
 		if o.holds.until(t.notice.Channel, time.Now()) > 0 || ctx.Err() != nil {
@@ -342,24 +348,27 @@ func (o *Outbox) try(ctx context.Context, t task) result {
 	return r
 }
 
+// blindMost is how often a refused post waits for the history to be readable before it is sent again
+// without a look: refused is refused.
+const blindMost = 6
+
 // lookFirst looks for posts that were refused in a way that does not prove that nothing was stored.
-// Where it cannot look they are posted again: refused is refused.
-func (o *Outbox) lookFirst(ctx context.Context, channel string, tasks []task) map[notice.Key]notice.Receipt {
+// blind is why it could not look now; where it never can, they are simply posted again.
+func (o *Outbox) lookFirst(ctx context.Context, channel string, tasks []task) (found map[notice.Key]notice.Receipt, blind error) {
 	var doubts []doubtful
 	for _, t := range tasks {
 		if t.look && !t.edit {
-			doubts = append(doubts, doubtful{seq: t.seq, key: t.notice.Key, attempt: t.attempt.Add(-time.Hour)})
+			doubts = append(doubts, doubtful{seq: t.seq, key: t.notice.Key, attempt: t.attempt})
 		}
 	}
 	if doubts == nil {
-		return nil
+		return nil, nil
 	}
 	found, err := o.find(ctx, channel, doubts)
-	if err != nil {
-		o.log.Debug("cannot look for refused posts before sending them again", "channel", channel, "error", err)
-		return nil
+	if errors.Is(err, notice.ErrNoHistory) {
+		return nil, nil
 	}
-	return found
+	return found, err
 }
 
 // observe turns one result into holds, reports and metrics.
