@@ -68,6 +68,7 @@ type Store struct {
 	unflushed atomic.Bool // rows that searches may not see yet
 
 	searches chan struct{}
+	bulks    chan struct{}
 	users    sync.RWMutex // held for reading by whoever uses the engine
 	closed   bool         // guarded by users
 
@@ -114,6 +115,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		pending:  map[name]digest{},
 		touched:  map[string]bool{},
 		searches: make(chan struct{}, o.MaxSearches),
+		bulks:    make(chan struct{}, maxBulks),
 		now:      time.Now,
 		free:     func() uint64 { return fs.MustGetFreeSpace(dir) },
 	}
@@ -137,6 +139,8 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	s.engine = openEngine(filepath.Join(s.options.Dir, "engine"), s.options.Retention)
+	// What a crash left of flush: it only takes space.
+	s.engine.MustDeleteStalePartitionSnapshots(0)
 	replayed := 0
 	var lastSeq int64
 	s.journal, lastSeq, err = openLog(filepath.Join(s.options.Dir, "log"), s.log, func(events []event) error {
