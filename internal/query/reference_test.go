@@ -273,11 +273,13 @@ func FuzzQuery(f *testing.F) {
 	if err := os.WriteFile(filepath.Join(dir, "input.ndjson"), []byte(doc+`{"a":-9223372036854775808,"b":"","c":{}}`+"\n"), 0o600); err != nil {
 		f.Fatal(err)
 	}
-	for _, s := range []string{`a:1 and [b:x | fields a] | count by c over 5m | search count > 0`, `| eval x = a / 0 + len(b) % -1 | where x > 1 or c = "2"`,
+	for _, s := range []string{
+		`a:1 and [b:x | fields a] | count by c over 5m | search count > 0`, `| eval x = a / 0 + len(b) % -1 | where x > 1 or c = "2"`,
 		`| rex field=b "(?<q>.)" max_match=0 | mvexpand c | stats values(q), var(a), perc90(a) by c`, `| timechart span=1mon count by b limit=1 fill=true`,
 		`| bin bins=3 a | chart sum(a) over a by b`, `| streamstats window=2 time_window=1s sum(a) by c`, `| spath input=g path=h{1}.i | transaction a`,
 		`| eval z=strftime(a, "%Q %5N"), y=strptime(b, "%c"), w=substr(b, -9, a), v=round(d.f, -400), u=tostring(a, "duration")`,
-		`| join a [* | table a b] | append [x] | union [* | head 1] | convert ctime(a) memk(b) dur2sec(c)`, `| replace "*" with "**" in b | fillnull | top b by c`} {
+		`| join a [* | table a b] | append [x] | union [* | head 1] | convert ctime(a) memk(b) dur2sec(c)`, `| replace "*" with "**" in b | fillnull | top b by c`,
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -46,9 +46,11 @@ func TestExtractReadsFieldsHoweverTheyAreNested(t *testing.T) {
 }
 
 func TestExtractRefusesWhatIsNotOneObject(t *testing.T) {
-	for _, doc := range []string{``, `[]`, `5`, `{`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":01}`, `{"a":1.}`, `{"a":1e}`,
+	for _, doc := range []string{
+		``, `[]`, `5`, `{`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":01}`, `{"a":1.}`, `{"a":1e}`,
 		`{"a":tru}`, `{"a":"` + "\n" + `"}`, `{"a":"\x"}`, `{"a":"\u12"}`, `{"a":1} x`, `{"a":[1,]}`, `{"b":[}`, `{"a":+1}`,
-		strings.Repeat(`{"a":`, 600) + "1" + strings.Repeat("}", 600)} {
+		strings.Repeat(`{"a":`, 600) + "1" + strings.Repeat("}", 600),
+	} {
 		for _, fields := range [][]string{nil, {"a"}, {"zz"}} {
 			if _, err := row.NewExtractor(row.NewSchema(), fields).Extract(doc, nil); err == nil {
 				t.Errorf("extract %.40q of %v: no error", doc, fields)
@@ -108,9 +110,12 @@ func TestCompareFollowsTheSemanticsOfWhere(t *testing.T) {
 }
 
 func TestStrictOrderIsATotalOrder(t *testing.T) {
-	vals := []row.Value{{}, row.NewBool(true), row.NewBool(false), row.NewInt(5), row.NewString("5"), row.NewString("05"), row.NewFloat(5), row.NewFloat(4.5),
+	vals := []row.Value{
+		{},
+		row.NewBool(true), row.NewBool(false), row.NewInt(5), row.NewString("5"), row.NewString("05"), row.NewFloat(5), row.NewFloat(4.5),
 		row.NewString("a"), row.NewString(""), row.NewTimeNano(7), row.NewList([]row.Value{row.NewInt(1), row.NewInt(2)}), row.NewObject(`{"a":1}`),
-		row.NewNumber("18446744073709551615"), row.NewNumber("1e400"), row.NewNumber("-1e400")}
+		row.NewNumber("18446744073709551615"), row.NewNumber("1e400"), row.NewNumber("-1e400"),
+	}
 	for _, a := range vals {
 		for _, b := range vals {
 			ab, ba := row.StrictOrder(a, b), row.StrictOrder(b, a)

@@ -131,7 +131,7 @@ func parseZone(s string) (int, bool) {
 	}
 	s = s[1:]
 	var h, m int
-	ok := true
+	var ok bool
 	switch {
 	case len(s) == 2:
 		h, ok = digits(s)

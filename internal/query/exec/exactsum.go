@@ -90,9 +90,3 @@ func (s *exactSum) big() *big.Float {
 	f := new(big.Float).SetInt(n)
 	return f.SetMantExp(f, 32*s.base-1074)
 }
-
-// float is the double nearest to the sum.
-func (s *exactSum) float() float64 {
-	f, _ := s.big().Float64()
-	return f
-}

@@ -53,7 +53,7 @@ func (b *counting) Rows(_ context.Context, r plan.Read, _ plan.Pushed, s *row.Sc
 	return plan.Cost{}, nil
 }
 
-func runOn(t *testing.T, ctx context.Context, b Backend, text string, limit int64) (int, error) {
+func runOn(ctx context.Context, t *testing.T, b Backend, text string, limit int64) (int, error) {
 	t.Helper()
 	q, err := plan.New(text, plan.Options{})
 	if err != nil {
@@ -69,17 +69,19 @@ func runOn(t *testing.T, ctx context.Context, b Backend, text string, limit int6
 
 func TestHeadStopsTheReading(t *testing.T) {
 	b := &counting{}
-	rows, err := runOn(t, t.Context(), b, "* | where isnotnull(n) | head 3 | table n", 0)
+	rows, err := runOn(t.Context(), t, b, "* | where isnotnull(n) | head 3 | table n", 0)
 	if err != nil || rows != 3 || b.read != 2 {
 		t.Errorf("%d rows, %d read, error %v", rows, b.read, err)
 	}
 }
 
 func TestWhatHoldsTooMuchIsRefusedByName(t *testing.T) {
-	for _, text := range []string{"* | sort n | table n", "* | count by n", "* | stats values(n)", "* | stats dc(n)", "* | dedup n | table n", "* | eventstats count | table n",
+	for _, text := range []string{
+		"* | sort n | table n", "* | count by n", "* | stats values(n)", "* | stats dc(n)", "* | dedup n | table n", "* | eventstats count | table n",
 		"* | streamstats count by n | table n", "* | top n", "* | append [* | table n] | tail 1", "* | eval @timestamp=0 | count by n over 5m",
-		"* | join n [* | table n] | table n", "* | eval @timestamp=0 | transaction n | table n", "* | head 200000"} {
-		_, err := runOn(t, t.Context(), &counting{limit: 200_000, text: strings.Repeat("x", 50)}, text, 1<<20)
+		"* | join n [* | table n] | table n", "* | eval @timestamp=0 | transaction n | table n", "* | head 200000",
+	} {
+		_, err := runOn(t.Context(), t, &counting{limit: 200_000, text: strings.Repeat("x", 50)}, text, 1<<20)
 		var limit *LimitError
 		if !errors.As(err, &limit) {
 			t.Errorf("%s: error %v", text, err)
@@ -92,7 +94,7 @@ func TestWhatHoldsTooMuchIsRefusedByName(t *testing.T) {
 }
 
 func TestTopRowsOfAnEndlessOrderFitInMemory(t *testing.T) {
-	rows, err := runOn(t, t.Context(), &counting{limit: 200_000, text: strings.Repeat("x", 50)}, "* | sort 10 - n | table n", 2<<20)
+	rows, err := runOn(t.Context(), t, &counting{limit: 200_000, text: strings.Repeat("x", 50)}, "* | sort 10 - n | table n", 2<<20)
 	if err != nil || rows != 10 {
 		t.Errorf("%d rows, error %v", rows, err)
 	}
@@ -101,7 +103,7 @@ func TestTopRowsOfAnEndlessOrderFitInMemory(t *testing.T) {
 func TestACancelledSearchEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := runOn(t, ctx, &counting{}, "* | count", 0); !errors.Is(err, context.Canceled) {
+	if _, err := runOn(ctx, t, &counting{}, "* | count", 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -109,7 +111,7 @@ func TestACancelledSearchEnds(t *testing.T) {
 func TestErrorsOfTheBackendAreErrorsOfTheSearch(t *testing.T) {
 	failed := errors.New("shard 3 failed")
 	for _, text := range []string{"*", "* | count", "* | append [*]", "[* | fields n] | count", "* | join n [* | table n]"} {
-		if _, err := runOn(t, t.Context(), failing{failed}, text, 0); !errors.Is(err, failed) {
+		if _, err := runOn(t.Context(), t, failing{failed}, text, 0); !errors.Is(err, failed) {
 			t.Errorf("%s: error %v", text, err)
 		}
 	}

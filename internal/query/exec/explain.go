@@ -118,7 +118,8 @@ func where(pushed bool) string {
 func moment(t interface {
 	IsZero() bool
 	String() string
-}) string {
+},
+) string {
 	if t.IsZero() {
 		return "any time"
 	}

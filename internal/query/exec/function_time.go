@@ -84,34 +84,34 @@ func strftime(t time.Time, format string) string {
 			}
 			b.WriteString(fmt.Sprintf("%09d", t.Nanosecond())[:n])
 		case 'Q':
-			b.WriteString(fmt.Sprintf("%03d", t.Nanosecond()/1e6))
+			fmt.Fprintf(&b, "%03d", t.Nanosecond()/1e6)
 		case 's':
 			b.WriteString(strconv.FormatInt(t.Unix(), 10))
 		case 'j':
-			b.WriteString(fmt.Sprintf("%03d", t.YearDay()))
+			fmt.Fprintf(&b, "%03d", t.YearDay())
 		case 'e':
-			b.WriteString(fmt.Sprintf("%2d", t.Day()))
+			fmt.Fprintf(&b, "%2d", t.Day())
 		case 'k':
-			b.WriteString(fmt.Sprintf("%2d", t.Hour()))
+			fmt.Fprintf(&b, "%2d", t.Hour())
 		case 'l':
-			b.WriteString(fmt.Sprintf("%2d", (t.Hour()+11)%12+1))
+			fmt.Fprintf(&b, "%2d", (t.Hour()+11)%12+1)
 		case 'u':
 			b.WriteString(strconv.Itoa((int(t.Weekday())+6)%7 + 1))
 		case 'w':
 			b.WriteString(strconv.Itoa(int(t.Weekday())))
 		case 'C':
-			b.WriteString(fmt.Sprintf("%02d", t.Year()/100))
+			fmt.Fprintf(&b, "%02d", t.Year()/100)
 		case 'G', 'V':
 			y, w := t.ISOWeek()
 			if c == 'V' {
-				b.WriteString(fmt.Sprintf("%02d", w))
+				fmt.Fprintf(&b, "%02d", w)
 			} else {
-				b.WriteString(fmt.Sprintf("%04d", y))
+				fmt.Fprintf(&b, "%04d", y)
 			}
 		case 'U':
-			b.WriteString(fmt.Sprintf("%02d", (t.YearDay()+6-int(t.Weekday()))/7))
+			fmt.Fprintf(&b, "%02d", (t.YearDay()+6-int(t.Weekday()))/7)
 		case 'W':
-			b.WriteString(fmt.Sprintf("%02d", (t.YearDay()+6-(int(t.Weekday())+6)%7)/7))
+			fmt.Fprintf(&b, "%02d", (t.YearDay()+6-(int(t.Weekday())+6)%7)/7)
 		case 'n':
 			b.WriteByte('\n')
 		case 't':
@@ -136,9 +136,11 @@ func strftime(t time.Time, format string) string {
 	return b.String()
 }
 
-var timeLayouts = map[byte]string{'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM",
+var timeLayouts = map[byte]string{
+	'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM",
 	'z': "-0700", 'Z': "MST", 'a': "Mon", 'A': "Monday", 'b': "Jan", 'h': "Jan", 'B': "January", 'F': "2006-01-02", 'T': "15:04:05",
-	'R': "15:04", 'D': "01/02/06", 'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05", 'r': "03:04:05 PM"}
+	'R': "15:04", 'D': "01/02/06", 'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05", 'r': "03:04:05 PM",
+}
 
 // strptime reads a time as C's strptime does; without a zone it is UTC, what is not read is that of
 // the start of 1970.

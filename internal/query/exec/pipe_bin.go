@@ -158,9 +158,29 @@ func (b *builder) bin(p *pipe.Bin) (op, *row.Schema, error) {
 }
 
 // niceSpans are the spans of time that are chosen from.
-var niceSpans = []pipe.Duration{{N: 1, Unit: "ms"}, {N: 10, Unit: "ms"}, {N: 100, Unit: "ms"}, {N: 1, Unit: "s"}, {N: 5, Unit: "s"}, {N: 10, Unit: "s"},
-	{N: 30, Unit: "s"}, {N: 1, Unit: "m"}, {N: 5, Unit: "m"}, {N: 10, Unit: "m"}, {N: 30, Unit: "m"}, {N: 1, Unit: "h"}, {N: 6, Unit: "h"}, {N: 12, Unit: "h"},
-	{N: 1, Unit: "d"}, {N: 1, Unit: "w"}, {N: 1, Unit: "mon"}, {N: 1, Unit: "q"}, {N: 1, Unit: "y"}, {N: 10, Unit: "y"}, {N: 100, Unit: "y"}}
+var niceSpans = []pipe.Duration{
+	{N: 1, Unit: "ms"},
+	{N: 10, Unit: "ms"},
+	{N: 100, Unit: "ms"},
+	{N: 1, Unit: "s"},
+	{N: 5, Unit: "s"},
+	{N: 10, Unit: "s"},
+	{N: 30, Unit: "s"},
+	{N: 1, Unit: "m"},
+	{N: 5, Unit: "m"},
+	{N: 10, Unit: "m"},
+	{N: 30, Unit: "m"},
+	{N: 1, Unit: "h"},
+	{N: 6, Unit: "h"},
+	{N: 12, Unit: "h"},
+	{N: 1, Unit: "d"},
+	{N: 1, Unit: "w"},
+	{N: 1, Unit: "mon"},
+	{N: 1, Unit: "q"},
+	{N: 1, Unit: "y"},
+	{N: 10, Unit: "y"},
+	{N: 100, Unit: "y"},
+}
 
 // chooseSize is the smallest nice size that puts the values in at most bins bins. Values are taken as
 // times if they are times, else as numbers.

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"errors"
+
 	"tocsin/internal/query/pipe"
 	"tocsin/internal/row"
 )

@@ -80,7 +80,7 @@ func (b *builder) over(p *pipe.Stats, judges []*plan.Step) (op, *row.Schema, err
 // the first one that ranks windows. The others are only computed of windows that make a row.
 func eagerAggregates(aggs *aggregators, judges []*plan.Step, columns []string) []bool {
 	eager := make([]bool, len(columns))
-	all := func() []bool {
+	every := func() []bool {
 		for i := range eager {
 			eager[i] = true
 		}
@@ -90,9 +90,9 @@ func eagerAggregates(aggs *aggregators, judges []*plan.Step, columns []string) [
 	for _, s := range judges {
 		switch p := s.Pipe.(type) {
 		case *pipe.Search:
-			names, any := plan.Fields(s.Filter.Tree)
-			if any || len(s.Filter.Subs) > 0 {
-				return all()
+			names, all := plan.Fields(s.Filter.Tree)
+			if all || len(s.Filter.Subs) > 0 {
+				return every()
 			}
 			for _, n := range names {
 				used[n] = true
@@ -108,7 +108,7 @@ func eagerAggregates(aggs *aggregators, judges []*plan.Step, columns []string) [
 				}
 			}
 		default:
-			return all()
+			return every()
 		}
 	}
 	for i, n := range columns {

@@ -171,13 +171,11 @@ func eachValue(v row.Value, f func(row.Value) row.Value) row.Value {
 	return f(v)
 }
 
+// fillStars puts the parts in place of the stars of with, for as long as there are both.
 func fillStars(with string, parts []string) string {
-	for _, p := range parts {
-		i := strings.IndexByte(with, '*')
-		if i < 0 {
-			break
-		}
-		return with[:i] + p + fillStars(with[i+1:], parts[1:])
+	before, after, found := strings.Cut(with, "*")
+	if !found || len(parts) == 0 {
+		return with
 	}
-	return with
+	return before + parts[0] + fillStars(after, parts[1:])
 }

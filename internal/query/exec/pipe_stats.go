@@ -66,11 +66,11 @@ func (g *grouper) level(r *row.Row, i int, f func([]byte, []row.Value) error) er
 			continue
 		}
 		g.buf = e.AppendKey(g.buf[:length])
-		if own := string(g.buf[length:]); seen[own] {
+		own := string(g.buf[length:])
+		if seen[own] {
 			continue
-		} else {
-			seen[own] = true
 		}
+		seen[own] = true
 		g.keys[i] = e
 		if err := g.level(r, i+1, f); err != nil {
 			return err

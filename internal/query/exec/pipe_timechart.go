@@ -50,6 +50,7 @@ func (o *timeChartOp) newGroups() *groups {
 
 func (o *timeChartOp) push(r *row.Row) error {
 	if _, ok := r.Get(o.time).AsTime(); !ok {
+		o.builder.env.warn("timechart left out rows whose time is missing or is no time")
 		return nil
 	}
 	if o.groups != nil {

@@ -69,7 +69,7 @@ func (e *env) subsearch(sub *plan.Query, timeField string) (kql.Node, error) {
 // valueNode is the tree that asks for a value; of a list, for any of its values. The columns search
 // and query hold trees themselves, as text.
 func valueNode(field string, v row.Value) (kql.Node, error) {
-	var any []kql.Node
+	var either []kql.Node
 	for _, x := range v.Values() {
 		switch {
 		case field == "search" || field == "query":
@@ -77,16 +77,16 @@ func valueNode(field string, v row.Value) (kql.Node, error) {
 			if err != nil {
 				return nil, fmt.Errorf("the column %s of the subsearch holds what is no filter: %w", field, err)
 			}
-			any = append(any, n)
+			either = append(either, n)
 		case x.Kind() == row.Bool && x.Bool():
-			any = append(any, &kql.Is{Field: kql.Word(field), Value: &kql.Literal{Kind: kql.True}})
+			either = append(either, &kql.Is{Field: kql.Word(field), Value: &kql.Literal{Kind: kql.True}})
 		case x.Kind() == row.Bool:
-			any = append(any, &kql.Is{Field: kql.Word(field), Value: &kql.Literal{Kind: kql.False}})
+			either = append(either, &kql.Is{Field: kql.Word(field), Value: &kql.Literal{Kind: kql.False}})
 		case x.IsNumber():
-			any = append(any, &kql.Is{Field: kql.Word(field), Value: kql.Word(x.Text())})
+			either = append(either, &kql.Is{Field: kql.Word(field), Value: kql.Word(x.Text())})
 		default:
-			any = append(any, &kql.Is{Field: kql.Word(field), Value: kql.Phrase(x.Text())})
+			either = append(either, &kql.Is{Field: kql.Word(field), Value: kql.Phrase(x.Text())})
 		}
 	}
-	return kql.NewOr(any...), nil
+	return kql.NewOr(either...), nil
 }

@@ -151,13 +151,15 @@ func firstByte(buf *bufio.Reader) (byte, error) {
 	if bom, err := buf.Peek(3); err == nil && string(bom) == "\xef\xbb\xbf" {
 		_, _ = buf.Discard(3)
 	}
-	head, err := buf.Peek(1)
-	for n := 1; err == nil; n++ {
-		if head, err = buf.Peek(n); err == nil && !strings.ContainsRune(" \t\r\n", rune(head[n-1])) {
+	for n := 1; ; n++ {
+		head, err := buf.Peek(n)
+		if err != nil {
+			return 0, err
+		}
+		if !strings.ContainsRune(" \t\r\n", rune(head[n-1])) {
 			return head[n-1], nil
 		}
 	}
-	return 0, err
 }
 
 // counter counts the bytes read.
@@ -206,7 +208,7 @@ func (r *reader) lines(in io.Reader, each func(line string) error) error {
 				if length >= maxLine {
 					return fmt.Errorf("%s:%d: the line is longer than %d MB", r.path, r.line+1, maxLine>>20)
 				}
-				buf = append(buf, make([]byte, len(buf))...)
+				buf = slices.Concat(buf, make([]byte, len(buf)))
 				continue
 			}
 		}

@@ -20,8 +20,10 @@ var units = map[string]string{
 	"yrs": "y", "year": "y", "years": "y",
 }
 
-var fixedUnits = map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour,
-	"d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+var fixedUnits = map[string]time.Duration{
+	"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour,
+	"d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
+}
 
 func (d Duration) String() string { return strconv.FormatInt(d.N, 10) + d.Unit }
 

@@ -104,9 +104,11 @@ func (e *Unary) level() int {
 }
 func (e *Binary) level() int { return binaryLevels[e.Op] }
 
-var binaryLevels = map[string]int{"OR": levelOr, "AND": levelAnd, "=": levelCompare, "!=": levelCompare, "<": levelCompare,
+var binaryLevels = map[string]int{
+	"OR": levelOr, "AND": levelAnd, "=": levelCompare, "!=": levelCompare, "<": levelCompare,
 	"<=": levelCompare, ">": levelCompare, ">=": levelCompare, "LIKE": levelCompare, "+": levelAdd, "-": levelAdd, ".": levelAdd,
-	"*": levelMultiply, "/": levelMultiply, "%": levelMultiply}
+	"*": levelMultiply, "/": levelMultiply, "%": levelMultiply,
+}
 
 func (e *Literal) String() string {
 	switch e.Kind {

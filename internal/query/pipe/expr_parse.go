@@ -76,17 +76,14 @@ func (p *parser) compare() Expr {
 		return out
 	}
 	negate, negated := p.exprKeyword("not")
-	switch at, ok := p.exprKeyword("in"); {
-	case ok:
+	if _, ok := p.exprKeyword("in"); ok {
 		out := &In{X: x, List: p.args("IN")}
 		out.At = Span{x.Span().Pos, p.pos}
 		x = out
-	default:
-		if at, ok = p.exprKeyword("like"); ok {
-			x = &Binary{Op: "LIKE", X: x, Y: p.add(), OpAt: at}
-		} else if negated {
-			p.failHere("", "after NOT comes IN or LIKE here; found %s", p.found())
-		}
+	} else if at, ok := p.exprKeyword("like"); ok {
+		x = &Binary{Op: "LIKE", X: x, Y: p.add(), OpAt: at}
+	} else if negated {
+		p.failHere("", "after NOT comes IN or LIKE here; found %s", p.found())
 	}
 	if negated {
 		x = &Unary{Op: "NOT", X: x, At: Span{negate.Pos, x.Span().End}}

@@ -124,9 +124,11 @@ func matchStars(literals []string, name string) ([]string, bool) {
 }
 
 // keywords end a list of fields unless they are quoted.
-var keywords = map[string]bool{"as": true, "by": true, "over": true, "output": true, "outputnew": true, "and": true, "or": true,
+var keywords = map[string]bool{
+	"as": true, "by": true, "over": true, "output": true, "outputnew": true, "and": true, "or": true,
 	"not": true, "with": true, "from": true, "in": true, "like": true, "true": true, "false": true, "null": true, "desc": true, "asc": true,
-	"until": true, "where": true, "sortby": true, "maxspan": true}
+	"until": true, "where": true, "sortby": true, "maxspan": true,
+}
 
 // quoteName prints a name bare if it reads back as itself, else in backquotes.
 func quoteName(name string, expr bool) string {

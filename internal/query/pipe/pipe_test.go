@@ -170,8 +170,10 @@ column 29: a field to sort by is missing; found the end of the query
 }
 
 func TestNoTextPanics(t *testing.T) {
-	for _, in := range []string{"|", "[", "]", "| search [", "\\", "a:\\", `"`, "| rex \"", "| where (", strings.Repeat("(", 1e5), strings.Repeat("[", 1e5),
-		"| where " + strings.Repeat("(", 1e5), "| where " + strings.Repeat("not ", 1e5), "| where " + strings.Repeat("-", 1e5), "from a,", "| sort -", "| eval", "| eval =", "| top limit="} {
+	for _, in := range []string{
+		"|", "[", "]", "| search [", "\\", "a:\\", `"`, "| rex \"", "| where (", strings.Repeat("(", 1e5), strings.Repeat("[", 1e5),
+		"| where " + strings.Repeat("(", 1e5), "| where " + strings.Repeat("not ", 1e5), "| where " + strings.Repeat("-", 1e5), "from a,", "| sort -", "| eval", "| eval =", "| top limit=",
+	} {
 		if _, err := pipe.Parse(in); err != nil {
 			var e *pipe.Error
 			if !errors.As(err, &e) {
@@ -272,9 +274,11 @@ func TestParseOfPrintIsTheSame(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{`a:1 and [from x b | fields c] | count by d over 5m | search count > 10`, `| eval a="x\"" . 'b c' % 2, d=if(e,1,2)`,
+	for _, s := range []string{
+		`a:1 and [from x b | fields c] | count by d over 5m | search count > 10`, `| eval a="x\"" . 'b c' % 2, d=if(e,1,2)`,
 		`| rex mode=sed field=a "s/x/y/g2"`, `| sequence by k maxspan=5m [A] ![B] until [C]`, `| transaction a startswith=(b:"x")`,
-		`| top 5 a,b by c countfield="n o"`, `| bin bins=3 x as y | fillnull value=-0.1`, `from a earliest=-1d@d x | lookup t a as b OUTPUT c`} {
+		`| top 5 a,b by c countfield="n o"`, `| bin bins=3 x as y | fillnull value=-0.1`, `from a earliest=-1d@d x | lookup t a as b OUTPUT c`,
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"errors"
 	"regexp"
 	"regexp/syntax"
 	"strconv"
@@ -87,9 +88,7 @@ func (p *parser) regexp(pattern string, at Span) *regexp.Regexp {
 	}
 	var se *syntax.Error
 	msg := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-	if e, ok := err.(*syntax.Error); ok {
-		se = e
-	}
+	errors.As(err, &se)
 	try := ""
 	for _, look := range []string{"(?=", "(?!", "(?<=", "(?<!", "(?>"} {
 		if strings.Contains(pattern, look) {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,8 +93,8 @@ const placeholder = "\x01"
 
 // asWritten puts the filter's own text in the place of the one with placeholders, which is as long.
 func (c *compiler) asWritten(err error, f pipe.Filter) error {
-	se, ok := err.(*kql.SyntaxError)
-	if !ok || len(f.Subs) == 0 {
+	var se *kql.SyntaxError
+	if !errors.As(err, &se) || len(f.Subs) == 0 {
 		return err
 	}
 	e := *se

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -98,9 +99,11 @@ func TestARuleGivesItsAggregationItsWindow(t *testing.T) {
 }
 
 func TestMistakesKnownBeforeDataIsRead(t *testing.T) {
-	for _, text := range []string{"* | count by a | where b = 1", "* | count | sort nosuch", "* | where match(a, \"(\")", "* | eval x=cidrmatch(\"10.0.0\", a)",
+	for _, text := range []string{
+		"* | count by a | where b = 1", "* | count | sort nosuch", "* | where match(a, \"(\")", "* | eval x=cidrmatch(\"10.0.0\", a)",
 		"* | count | timechart count", "* | lookup nosuch a", "* | table a | stats earliest(a)", "a:( | count", "* | search b:(", "* | count by a | search b:1",
-		"* | append [* | count | where x=1]", "[* | count | where x = 1]", "* | where relative_time(a, \"soon\") > 1", "* | newterms a over 1d"} {
+		"* | append [* | count | where x=1]", "[* | count | where x = 1]", "* | where relative_time(a, \"soon\") > 1", "* | newterms a over 1d",
+	} {
 		if _, err := plan.New(text, plan.Options{}); err == nil {
 			t.Errorf("%s: no error", text)
 		}
@@ -121,8 +124,8 @@ func TestSubsearchesTakeTheTimesOfTheirSearch(t *testing.T) {
 
 func TestKQLMistakesKeepTheirPlaceBesideSubsearches(t *testing.T) {
 	_, err := plan.New(`[from é * | count] and a:"b" c`, plan.Options{})
-	se, ok := err.(*kql.SyntaxError)
-	if !ok {
+	var se *kql.SyntaxError
+	if !errors.As(err, &se) {
 		t.Fatalf("error is %v", err)
 	}
 	want := "Expected end of input, whitespace but \"c\" found.\n[from é * | count] and a:\"b\" c\n" + strings.Repeat("-", 29) + "^"
