@@ -59,6 +59,7 @@ func TestSearchPrintsEachFormat(t *testing.T) {
 	f(2, "", `unknown kind of log "nope"`, "search", "--input", events, "--parse", "nope", "*")
 	f(2, "", "exclude each other", "search", "--input", events, "--all", "--from", "-1d", "*")
 	f(0, `{"count":0}`+"\n", "", "search", "--input", events, "--from", "-15m", "--to=now", "* | count")
+	f(2, "", "there is no dataset \"d\"", "search", "--input", events, "from d * | count")
 	f(1, "", "broken.ndjson:2: not JSON at byte", "search", "--input", broken, "*")
 }
 

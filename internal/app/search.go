@@ -86,7 +86,8 @@ func Search(ctx context.Context, o SearchOptions) error {
 
 // readError tells a file that is not there from one that fails.
 func readError(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
+	var name *files.NameError
+	if errors.Is(err, os.ErrNotExist) || errors.As(err, &name) {
 		return &InputError{err}
 	}
 	return err
@@ -216,7 +217,7 @@ func Explain(ctx context.Context, o ExplainOptions) error {
 	}
 	text, err := q.Explain(ctx, run.Backend)
 	if err != nil {
-		return err
+		return readError(err)
 	}
 	_, err = fmt.Fprintf(o.Stdout, "%s\n%s", q, text)
 	return err

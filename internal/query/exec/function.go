@@ -221,9 +221,18 @@ func replaceFunction(c *exprCompiler, args []pipe.Expr) evalFunc {
 			}
 			templates[w.Text()] = template
 		}
-		return eachText(v, func(s string) row.Value { return row.NewString(re.ReplaceAllString(s, template)) })
+		return eachText(v, func(s string) row.Value {
+			if len(s)*len(template) > maxReplaced {
+				c.env.warn("replace would make a text that is too long: the result is null")
+				return row.Value{}
+			}
+			return row.NewString(re.ReplaceAllString(s, template))
+		})
 	}
 }
+
+// maxReplaced bounds the product of the lengths of a text and of what replaces each of its matches.
+const maxReplaced = 1 << 28
 
 // backReferences writes \1 as ${1} for package regexp; a dollar is a dollar.
 func backReferences(s string) string {

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"errors"
+	"fmt"
 
 	"tocsin/internal/query/pipe"
 	"tocsin/internal/row"
@@ -31,11 +32,28 @@ func (b *builder) eval(p *pipe.Eval) (op, *row.Schema, error) {
 			made.Names = append(made.Names[:len(made.Names):len(made.Names)], s.Field.Name)
 		}
 	}
-	return &changeOp{change: func(r *row.Row) {
-		for i, f := range funcs {
-			r.Set(slots[i], f(r))
+	return &evalOp{slots: slots, funcs: funcs}, b.in, nil
+}
+
+// maxValue is how large a value may grow, in bytes: repeated doubling must not fill the memory.
+const maxValue = 64 << 20
+
+// evalOp sets fields to what their expressions give.
+type evalOp struct {
+	link
+	slots []int
+	funcs []evalFunc
+}
+
+func (o *evalOp) push(r *row.Row) error {
+	for i, f := range o.funcs {
+		v := f(r)
+		if k := v.Kind(); (k == row.String || k == row.List) && v.Size() > maxValue {
+			return fmt.Errorf("eval made a value of more than %d MB: shorten it with substr or mvindex", maxValue>>20)
 		}
-	}}, b.in, nil
+		r.Set(o.slots[i], v)
+	}
+	return o.next.push(r)
 }
 
 func (b *builder) fillNull(p *pipe.FillNull) (op, *row.Schema, error) {

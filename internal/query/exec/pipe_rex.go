@@ -91,6 +91,9 @@ func sed(s *pipe.SedScript) (func(string) string, error) {
 	with := backReferences(strings.ReplaceAll(s.With, "&", `\0`))
 	with = strings.ReplaceAll(with, `\${0}`, "&")
 	return func(text string) string {
+		if len(text)*len(with) > maxReplaced {
+			return text
+		}
 		if s.Global && s.Nth == 0 {
 			return re.ReplaceAllString(text, with)
 		}

@@ -40,6 +40,11 @@ type Backend struct {
 	kept     []byte // what Main.Reader gave
 }
 
+// NameError says that what a query reads is not there.
+type NameError struct{ text string }
+
+func (e *NameError) Error() string { return e.text }
+
 // Plan takes over nothing and refuses names that are no dataset.
 func (b *Backend) Plan(_ context.Context, r plan.Read) (plan.Pushed, error) {
 	inputs, err := b.inputs(r.From)
@@ -56,7 +61,7 @@ func (b *Backend) Plan(_ context.Context, r plan.Read) (plan.Pushed, error) {
 func (b *Backend) inputs(from []string) ([]Input, error) {
 	if from == nil {
 		if b.Main.Path == "" {
-			return nil, errors.New("there is nothing to read: name a file with --input, or a dataset with from")
+			return nil, &NameError{"there is nothing to read: name a file with --input, or a dataset with from"}
 		}
 		return []Input{b.Main}, nil
 	}
@@ -78,7 +83,7 @@ func (b *Backend) inputs(from []string) ([]Input, error) {
 			if len(all) > 0 {
 				there = "there are " + strings.Join(all, ", ")
 			}
-			return nil, fmt.Errorf("there is no dataset %q: name it with --dataset %s=FILE.ndjson (%s)", pattern, pattern, there)
+			return nil, &NameError{fmt.Sprintf("there is no dataset %q: name it with --dataset %s=FILE.ndjson (%s)", pattern, pattern, there)}
 		}
 		slices.Sort(names)
 		for _, n := range names {
