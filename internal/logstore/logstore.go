@@ -72,8 +72,9 @@ type Store struct {
 	users    sync.RWMutex // held for reading by whoever uses the engine
 	closed   bool         // guarded by users
 
-	now  func() time.Time
-	free func() uint64
+	chunkRows int // how many documents a search holds in memory
+	now       func() time.Time
+	free      func() uint64
 }
 
 // New opens the store, and gives the engine what an earlier process acknowledged but did not get that far
@@ -109,15 +110,16 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		options:  o,
-		log:      o.Log,
-		lock:     flock.New(filepath.Join(dir, "lock")),
-		pending:  map[name]digest{},
-		touched:  map[string]bool{},
-		searches: make(chan struct{}, o.MaxSearches),
-		bulks:    make(chan struct{}, maxBulks),
-		now:      time.Now,
-		free:     func() uint64 { return fs.MustGetFreeSpace(dir) },
+		options:   o,
+		log:       o.Log,
+		lock:      flock.New(filepath.Join(dir, "lock")),
+		pending:   map[name]digest{},
+		touched:   map[string]bool{},
+		searches:  make(chan struct{}, o.MaxSearches),
+		bulks:     make(chan struct{}, maxBulks),
+		chunkRows: chunkRows,
+		now:       time.Now,
+		free:      func() uint64 { return fs.MustGetFreeSpace(dir) },
 	}
 	locked, err := s.lock.TryLock()
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
 	"github.com/valyala/fastjson"
 )
 
@@ -46,21 +45,10 @@ func (s *Store) replay(ctx context.Context, events []event) (int, error) {
 // present answers which seq of a range the engine has.
 func (s *Store) present(ctx context.Context, first, last int64) (map[int64]bool, error) {
 	out := map[int64]bool{}
-	err := s.run(ctx, seqFilter(first, last)+" | fields "+columnSeq, everything, func(b *logstorage.DataBlock) error {
-		column := b.GetColumnByName(columnSeq)
-		if column == nil {
-			return nil
+	err := s.seqs(ctx, seqFilter(first, last), everything, func(seq int64) {
+		if seq >= first && seq <= last {
+			out[seq] = true
 		}
-		for _, text := range column.Values {
-			seq, err := parseSeq(text)
-			if err != nil {
-				return err
-			}
-			if seq >= first && seq <= last {
-				out[seq] = true
-			}
-		}
-		return nil
 	})
 	return out, err
 }

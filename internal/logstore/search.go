@@ -136,7 +136,7 @@ type walk struct {
 
 // times walks through a span. density is the number of documents a nanosecond, for a first guess.
 func (w *walk) times(ctx context.Context, all span, density float64) error {
-	want := float64(chunkRows / 2)
+	want := float64(w.store.chunkRows / 2)
 	if w.search.Limit > 0 {
 		want = min(want, float64(2*w.search.Limit))
 	}
@@ -163,7 +163,7 @@ func (w *walk) times(ctx context.Context, all span, density float64) error {
 		if err != nil {
 			return err
 		}
-		if len(documents) < chunkRows/8 {
+		if len(documents) < w.store.chunkRows/8 {
 			width = widen(width, 4)
 		}
 		if w.search.Newest {
@@ -191,23 +191,42 @@ func widen(width uint64, by float64) uint64 {
 // instant walks through the documents of one nanosecond, which are too many for memory, by their seq.
 func (w *walk) instant(ctx context.Context, at, first, last int64) error {
 	documents, err := w.read(ctx, span{at, at}, first, last)
-	if errors.Is(err, errChunkFull) && first < last {
-		middle := first + (last-first)/2
-		halves := [][2]int64{{first, middle}, {middle + 1, last}}
-		if w.search.Newest {
-			slices.Reverse(halves)
-		}
-		for _, h := range halves {
-			if err := w.instant(ctx, at, h[0], h[1]); err != nil {
-				return err
-			}
-		}
-		return nil
+	if err == nil {
+		return w.emit(documents)
 	}
+	if !errors.Is(err, errChunkFull) {
+		return err
+	}
+	count, first, last, err := w.extent(ctx, at, first, last)
 	if err != nil {
 		return err
 	}
-	return w.emit(documents)
+	step := max(1, (last-first)/max(2, 2*count/int64(w.store.chunkRows)))
+	var parts [][2]int64
+	for from := first; from <= last; from += step {
+		parts = append(parts, [2]int64{from, min(from+step-1, last)})
+	}
+	if w.search.Newest {
+		slices.Reverse(parts)
+	}
+	for _, part := range parts {
+		if err := w.instant(ctx, at, part[0], part[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extent counts the rows of a nanosecond within a range of seq, and narrows the range to them.
+func (w *walk) extent(ctx context.Context, at, first, last int64) (count, least, greatest int64, err error) {
+	least, greatest = last, first
+	err = w.store.seqs(ctx, w.query+" "+seqFilter(first, last), span{at, at}, func(seq int64) {
+		if seq >= first && seq <= last {
+			count++
+			least, greatest = min(least, seq), max(greatest, seq)
+		}
+	})
+	return count, least, greatest, err
 }
 
 func (w *walk) emit(documents []Document) error {
@@ -253,7 +272,7 @@ func (w *walk) read(ctx context.Context, part span, first, last int64) ([]Docume
 				}
 			}
 		}
-		if size += len(d.Source) + len(d.Index) + len(d.ID) + 100; len(out) >= chunkRows || len(out) > 0 && size > chunkBytes {
+		if size += len(d.Source) + len(d.Index) + len(d.ID) + 100; len(out) >= w.store.chunkRows || len(out) > 0 && size > chunkBytes {
 			return errChunkFull
 		}
 		out = append(out, d)
@@ -305,6 +324,24 @@ func (s *Store) documents(ctx context.Context, filter string, part span, visit f
 			if err := visit(d); err != nil {
 				return err
 			}
+		}
+		return nil
+	})
+}
+
+// seqs calls visit with the seq of each row a LogsQL filter passes, in no order.
+func (s *Store) seqs(ctx context.Context, filter string, part span, visit func(seq int64)) error {
+	return s.run(ctx, filter+" | fields "+columnSeq, part, func(b *logstorage.DataBlock) error {
+		column := b.GetColumnByName(columnSeq)
+		if column == nil {
+			return errors.New("read the engine: a block without numbers")
+		}
+		for _, text := range column.Values {
+			seq, err := parseSeq(text)
+			if err != nil {
+				return err
+			}
+			visit(seq)
 		}
 		return nil
 	})
