@@ -96,8 +96,9 @@ func (c *Client) search(ctx context.Context, path string, params url.Values, bod
 	if a.Shards == nil {
 		return nil, &Error{Source: c.name, Status: http.StatusOK, Method: http.MethodPost, Path: path, Reason: "the answer has no _shards, is this the address of a cluster?"}
 	}
-	if a.Scroll != "" {
-		// Each page of a scroll in index order ends early, by an optimisation of the cluster's own.
+	if a.Scroll != "" || !limited(params, body) {
+		// Each page of a scroll in index order ends early, by an optimisation of the cluster's own, and
+		// OpenSearch 3 says so of aggregations that are complete.
 		a.TerminatedEarly = false
 	}
 	if err := a.partial(); err != nil {
@@ -105,6 +106,24 @@ func (c *Client) search(ctx context.Context, path string, params url.Values, bod
 		return nil, err
 	}
 	return &a, nil
+}
+
+// limited reports whether a search asks to end early, after so many documents of a shard.
+func limited(params url.Values, body any) bool {
+	const limit = "terminate_after"
+	if params.Has(limit) {
+		return true
+	}
+	if m, ok := body.(map[string]any); ok {
+		_, ok = m[limit]
+		return ok
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return true
+	}
+	var m map[string]json.RawMessage
+	return json.Unmarshal(text, &m) == nil && m[limit] != nil
 }
 
 // partial says what the answer lacks, or nil. Shards without a copy in reach are missing from successful

@@ -17,6 +17,7 @@ func TestPartialAnswersAreErrors(t *testing.T) {
 		name, body string
 		want       *elastic.PartialError
 	}{
+		{"said to have ended early without being asked to", `{"terminated_early":true,"_shards":{"total":1,"successful":1,"failed":0},"hits":{"hits":[]},"aggregations":{}}`, nil},
 		{"whole", `{"took":3,"timed_out":false,"_shards":{"total":5,"successful":5,"skipped":4,"failed":0},"_clusters":{"total":2,"successful":2,"skipped":0,"running":0,"partial":0,"failed":0},"hits":{"hits":[]}}`, nil},
 		{"no shards at all", `{"_shards":{"total":0,"successful":0,"failed":0},"hits":{"hits":[]}}`, nil},
 		{"terminate_after not reached", `{"terminated_early":false,"_shards":{"total":1,"successful":1,"failed":0},"hits":{"hits":[]}}`, nil},
@@ -30,7 +31,13 @@ func TestPartialAnswersAreErrors(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := client(t, elastic.Options{Name: "siem", URLs: []string{serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, tc.body) }))}})
-			r, err := c.Search(t.Context(), elastic.Search{Indices: []string{"logs-*"}})
+			search := elastic.Search{Indices: []string{"logs-*"}}
+			if tc.want != nil && tc.want.TerminatedEarly {
+				search.Body = struct {
+					After int `json:"terminate_after"`
+				}{10}
+			}
+			r, err := c.Search(t.Context(), search)
 			var got *elastic.PartialError
 			errors.As(err, &got)
 			if tc.want == nil {

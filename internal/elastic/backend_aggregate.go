@@ -1,0 +1,320 @@
+package elastic
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"tocsin/internal/query/dsl"
+	"tocsin/internal/query/plan"
+	"tocsin/internal/row"
+)
+
+// groups is a grouping as an aggregation of the cluster.
+type groups struct {
+	keys   []groupKey
+	aggs   []groupAgg
+	proofs proofs
+}
+
+type groupKey struct {
+	column, field string
+	kind          dsl.IndexKind
+	interval      int64 // milliseconds of the bins of a date
+}
+
+type groupAgg struct {
+	column, function, field string
+}
+
+// groupPage is how many groups are asked for at a time; clusters give no more than 65,535.
+const groupPage = 10_000
+
+// groups is the aggregation of a, or nil where the cluster's would not be exact.
+func (o *outlook) groups(a *plan.Aggregate) *groups {
+	if o.schemas == nil || a.UseNull || !o.timed {
+		return nil
+	}
+	g := &groups{}
+	for _, b := range a.By {
+		k := groupKey{column: b.Column(), field: b.Field.Name}
+		if !b.Size.IsZero() {
+			length, fixed := b.Size.Duration.Fixed()
+			if b.Size.Number != "" || !fixed || b.Size.Duration.Unit == "w" || k.field != o.read.TimeField || !o.isoTime() {
+				return nil
+			}
+			k.kind, k.interval = dsl.IndexDate, length.Milliseconds()
+			g.proofs.single = append(g.proofs.single, k.field)
+			g.keys = append(g.keys, k)
+			continue
+		}
+		x := o.value(k.field)
+		k.field, k.kind = x.Name, x.Kind
+		switch x.Kind {
+		case dsl.IndexKeyword:
+			if x.IgnoreAbove > 0 {
+				if x.Ignored == "" {
+					return nil
+				}
+				g.proofs.short = append(g.proofs.short, x.Ignored)
+			}
+		case dsl.IndexInteger, dsl.IndexBoolean:
+			g.proofs.single = append(g.proofs.single, k.field)
+		case dsl.IndexIP:
+		default:
+			return nil
+		}
+		g.keys = append(g.keys, k)
+	}
+	for _, f := range a.Aggs {
+		agg := groupAgg{column: f.Column(), function: f.Func}
+		if f.Field == nil {
+			if f.Func != "count" || f.Expr != nil {
+				return nil
+			}
+			g.aggs = append(g.aggs, agg)
+			continue
+		}
+		x := o.value(f.Field.Name)
+		agg.field = x.Name
+		whole := x.Kind == dsl.IndexInteger
+		switch f.Func {
+		case "count":
+			if !whole && x.Kind != dsl.IndexDouble && x.Kind != dsl.IndexBoolean {
+				return nil // of equal texts in one document the index keeps one
+			}
+		case "sum", "avg":
+			if !whole {
+				return nil // the sum of doubles depends on their order
+			}
+			g.proofs.summed = append(g.proofs.summed, agg.field)
+		case "min", "max", "range":
+			if !whole && (x.Kind != dsl.IndexDouble || f.Func == "range") {
+				return nil
+			}
+			if whole {
+				g.proofs.doubled = append(g.proofs.doubled, agg.field)
+			}
+		default:
+			return nil
+		}
+		g.aggs = append(g.aggs, agg)
+	}
+	for _, list := range []*[]string{&g.proofs.single, &g.proofs.short, &g.proofs.summed, &g.proofs.doubled} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	return g
+}
+
+// value is the index of a column of documents, which multi-fields are not.
+func (o *outlook) value(name string) dsl.Indexed {
+	for i := range o.schemas.indices {
+		if f, absent, ok := o.schemas.indices[i].find(name); ok && !absent && f.multi != "" {
+			return dsl.Indexed{}
+		}
+	}
+	x := o.schemas.indexed(name, false)
+	if x.Plain {
+		return dsl.Indexed{}
+	}
+	return x
+}
+
+// body is the request for one page of groups.
+func (g *groups) body(q query, after json.RawMessage) map[string]any {
+	aggs := map[string]any{}
+	for i, a := range g.aggs {
+		add := func(kind string) { aggs[fmt.Sprint("a", i, kind)] = metric(kind, a.field) }
+		switch {
+		case a.field == "":
+		case a.function == "count":
+			add("value_count")
+		case a.function == "sum", a.function == "avg":
+			add("value_count")
+			add("sum")
+		case a.function == "range":
+			add("min")
+			add("max")
+		default:
+			add(a.function)
+		}
+	}
+	body := map[string]any{"size": 0, "track_total_hits": len(g.keys) == 0}
+	if q != nil {
+		body["query"] = q
+	}
+	if len(g.keys) == 0 {
+		if len(aggs) > 0 {
+			body["aggs"] = aggs
+		}
+		return body
+	}
+	sources := make([]any, len(g.keys))
+	for i, k := range g.keys {
+		source := any(map[string]any{"terms": map[string]any{"field": k.field}})
+		if k.interval > 0 {
+			source = map[string]any{"date_histogram": map[string]any{"field": k.field, "fixed_interval": fmt.Sprint(k.interval, "ms")}}
+		}
+		sources[i] = map[string]any{fmt.Sprint("k", i): source}
+	}
+	composite := map[string]any{"size": groupPage, "sources": sources}
+	if after != nil {
+		composite["after"] = after
+	}
+	groups := map[string]any{"composite": composite}
+	if len(aggs) > 0 {
+		groups["aggs"] = aggs
+	}
+	body["aggs"] = map[string]any{"groups": groups}
+	return body
+}
+
+// aggregate reads the groups, page by page.
+func (o *outlook) aggregate(ctx context.Context, g *groups, schema *row.Schema, emit func(*row.Row) error) (cost plan.Cost, err error) {
+	slots := make([]int, 0, len(g.keys)+len(g.aggs))
+	for _, k := range g.keys {
+		slots = append(slots, schema.Slot(k.column))
+	}
+	for _, a := range g.aggs {
+		slots = append(slots, schema.Slot(a.column))
+	}
+	out := row.Row{}
+	give := func(bucket map[string]json.RawMessage, count int64) error {
+		out.Vals = append(out.Vals[:0], make([]row.Value, schema.Len())...)
+		var key map[string]json.RawMessage
+		if len(g.keys) > 0 {
+			if err := json.Unmarshal(bucket["key"], &key); err != nil {
+				return fmt.Errorf("read a group: %w", err)
+			}
+		}
+		for i, k := range g.keys {
+			v, err := k.value(key[fmt.Sprint("k", i)])
+			if err != nil {
+				return fmt.Errorf("read the key %s of a group: %w", k.column, err)
+			}
+			out.Set(slots[i], v)
+		}
+		for i, a := range g.aggs {
+			v, err := a.value(bucket, i, count)
+			if err != nil {
+				return fmt.Errorf("read %s of a group: %w", a.column, err)
+			}
+			out.Set(slots[len(g.keys)+i], v)
+		}
+		cost.Rows++
+		return emit(&out)
+	}
+	var after json.RawMessage
+	for {
+		a, err := o.backend.client.Search(ctx, Search{Indices: o.indices, Body: g.body(o.wide, after), AllowNoIndices: true})
+		cost.Requests++
+		if err != nil {
+			return cost, fmt.Errorf("aggregate %s: %w", strings.Join(o.indices, ","), err)
+		}
+		cost.Bytes += int64(len(a.Aggregations))
+		if len(g.keys) == 0 {
+			values := map[string]json.RawMessage{}
+			if a.Aggregations != nil {
+				if err := json.Unmarshal(a.Aggregations, &values); err != nil {
+					return cost, fmt.Errorf("read the aggregation: %w", err)
+				}
+			}
+			return cost, give(values, a.Total)
+		}
+		var page struct {
+			Groups struct {
+				After   json.RawMessage              `json:"after_key"`
+				Buckets []map[string]json.RawMessage `json:"buckets"`
+			} `json:"groups"`
+		}
+		if a.Aggregations != nil {
+			if err := json.Unmarshal(a.Aggregations, &page); err != nil {
+				return cost, fmt.Errorf("read the groups: %w", err)
+			}
+		}
+		for _, bucket := range page.Groups.Buckets {
+			var count int64
+			if err := json.Unmarshal(bucket["doc_count"], &count); err != nil {
+				return cost, fmt.Errorf("read the size of a group: %w", err)
+			}
+			if err := give(bucket, count); err != nil {
+				return cost, err
+			}
+		}
+		if len(page.Groups.Buckets) == 0 || page.Groups.After == nil {
+			return cost, nil
+		}
+		after = page.Groups.After
+	}
+}
+
+// value reads a key as rows have it.
+func (k *groupKey) value(raw json.RawMessage) (row.Value, error) {
+	v, err := row.Parse(string(raw))
+	if err != nil {
+		return v, err
+	}
+	switch k.kind {
+	case dsl.IndexDate:
+		if v.Kind() != row.Int {
+			return v, fmt.Errorf("%s is no time", raw)
+		}
+		return row.NewTimeNano(v.Int() * 1e6), nil
+	case dsl.IndexBoolean:
+		if n, ok := v.Number(); ok {
+			return row.NewBool(n.Int() != 0), nil
+		}
+		return toBoolean(v), nil
+	}
+	return v, nil
+}
+
+// value reads the i-th aggregate of a group of count documents.
+func (a *groupAgg) value(bucket map[string]json.RawMessage, i int, count int64) (row.Value, error) {
+	read := func(kind string) (row.Value, error) {
+		var m struct {
+			Value json.RawMessage `json:"value"`
+		}
+		if err := json.Unmarshal(bucket[fmt.Sprint("a", i, kind)], &m); err != nil {
+			return row.Value{}, err
+		}
+		v, err := row.Parse(string(m.Value))
+		if err == nil && v.Kind() == row.Float && v.Float() == float64(int64(v.Float())) && max(v.Float(), -v.Float()) < double {
+			v = row.NewInt(int64(v.Float()))
+		}
+		return v, err
+	}
+	if a.field == "" {
+		return row.NewInt(count), nil
+	}
+	switch a.function {
+	case "count":
+		return read("value_count")
+	case "sum", "avg":
+		n, err := read("value_count")
+		if err != nil || n.Int() == 0 {
+			return row.Value{}, err
+		}
+		sum, err := read("sum")
+		if err != nil || a.function == "sum" {
+			return sum, err
+		}
+		if sum.Int()%n.Int() == 0 {
+			return row.NewInt(sum.Int() / n.Int()), nil
+		}
+		q, _ := new(big.Float).SetPrec(128).Quo(new(big.Float).SetInt64(sum.Int()), new(big.Float).SetInt64(n.Int())).Float64()
+		return row.NewFloat(q), nil
+	case "range":
+		low, err := read("min")
+		if err != nil || low.IsNull() {
+			return row.Value{}, err
+		}
+		high, err := read("max")
+		return row.NewInt(high.Int() - low.Int()), err
+	}
+	return read(a.function)
+}

@@ -1,0 +1,180 @@
+// Package backendtest owns the suite that every backend of the query language passes: pushed down or
+// not, the rows are those that the rows engine gives on the same documents. It opens no backend itself.
+package backendtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/internal/query/exec"
+	"tocsin/internal/query/plan"
+	"tocsin/internal/row"
+)
+
+// Document is one document of the suite, with the id it is to be stored under.
+type Document struct {
+	ID, JSON string
+}
+
+// Suite is what a backend is tested with. Seed makes other documents.
+type Suite struct {
+	Seed int
+	// Count is how many documents there are; 60 when 0.
+	Count int
+	// Random is how many random queries are asked beside Queries; 30 when 0. Each is a few requests to a
+	// server, so they are not shrunk.
+	Random int
+	// Open stores the documents and gives the backend that reads them. Their fields are those of Fields.
+	Open func(t *testing.T, documents []Document) exec.Backend
+}
+
+// Fields are the fields of the suite's documents and the types an index may give them, by
+// Elasticsearch's names. The values of each are spelt as its type would print them.
+func Fields() map[string]string {
+	return map[string]string{
+		"@timestamp": "date", "user.name": "keyword", "host.name": "keyword", "event.code": "keyword", "tags": "keyword", "label": "keyword",
+		"source.ip": "ip", "bytes": "long", "port": "integer", "score": "double", "flag": "boolean", "message": "text", "note": "text",
+	}
+}
+
+// Run tests a backend.
+func (s Suite) Run(t *testing.T) {
+	t.Helper()
+	documents := Documents(s.Seed, s.Count)
+	backend := s.Open(t, documents)
+	reference := memory(documents)
+	for _, q := range Queries {
+		t.Run(q, func(t *testing.T) { agree(t, reference, backend, q, bounds{}) })
+	}
+	if s.Random == 0 {
+		s.Random = 30
+	}
+	for i := range s.Random {
+		search := randomSearch.Example(s.Seed*1000 + i)
+		t.Run(search.text, func(t *testing.T) { agree(t, reference, backend, search.text, search.bounds) })
+	}
+}
+
+type bounds struct{ earliest, latest time.Time }
+
+// agree compares the answers of the reference and of the backend, with and without push-down.
+func agree(t *testing.T, reference, backend exec.Backend, text string, b bounds) {
+	t.Helper()
+	want, err := answer(reference, text, b, false)
+	if err != nil {
+		t.Fatalf("%s: the rows engine: %v", text, err)
+	}
+	for _, without := range []bool{false, true} {
+		got, err := answer(backend, text, b, without)
+		if err != nil {
+			t.Fatalf("%s (push-down %v): %v", text, !without, err)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%s (push-down %v, from %v to %v)\n got:\n%s\nwant:\n%s", text, !without, b.earliest, b.latest,
+				strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// answer is the columns and the rows of an answer, as text.
+func answer(backend exec.Backend, text string, b bounds, noPushDown bool) ([]string, error) {
+	q, err := plan.New(text, plan.Options{Now: Now, Earliest: b.earliest, Latest: b.latest})
+	if err != nil {
+		return nil, err
+	}
+	var out, columns []string
+	var order []int
+	outcome, err := exec.Run(context.Background(), q, exec.Options{Backend: backend, NoPushDown: noPushDown}, exec.Sink{
+		Columns: func(names []string) error {
+			columns = slices.Clone(names)
+			if q.Columns.Open { // their order is that in which a backend's documents were met
+				slices.Sort(columns)
+			}
+			out = append(out, strings.Join(columns, " "))
+			order = make([]int, len(columns))
+			for i, n := range columns {
+				order[i] = slices.Index(names, n)
+			}
+			return nil
+		},
+		Row: func(r *row.Row) error {
+			if columns == nil {
+				out = append(out, r.Doc.JSON)
+				return nil
+			}
+			vals := make([]row.Value, len(order))
+			for i, at := range order {
+				vals[i] = r.Get(at)
+			}
+			out = append(out, string(row.AppendRow(nil, columns, vals)))
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(outcome.Inexact) > 0 {
+		return nil, fmt.Errorf("not exact: %s", strings.Join(outcome.Inexact, "; "))
+	}
+	return out, nil
+}
+
+// memory is the rows engine's own backend: documents, newest first, ties by id. It takes over nothing.
+func memory(documents []Document) exec.Backend { return memoryBackend(documents) }
+
+type memoryBackend []Document
+
+// Plan takes over nothing.
+func (memoryBackend) Plan(context.Context, plan.Read) (plan.Pushed, error) { return plan.Pushed{}, nil }
+
+// Rows gives the documents.
+func (m memoryBackend) Rows(_ context.Context, r plan.Read, _ plan.Pushed, schema *row.Schema, emit func(*row.Row) error) (plan.Cost, error) {
+	clock := row.NewExtractor(row.NewSchema(), []string{r.TimeField})
+	type dated struct {
+		Document
+		at    int64
+		timed bool
+	}
+	list := make([]dated, len(m))
+	for i, d := range m {
+		vals, err := clock.Extract(d.JSON, nil)
+		if err != nil {
+			return plan.Cost{}, err
+		}
+		list[i].Document = d
+		list[i].at, list[i].timed = row.StampTime(vals[0]).AsTime()
+	}
+	slices.SortFunc(list, func(a, b dated) int {
+		switch {
+		case a.timed != b.timed && a.timed:
+			return -1
+		case a.timed != b.timed:
+			return 1
+		case a.at != b.at && a.at > b.at:
+			return -1
+		case a.at != b.at:
+			return 1
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	extract := row.NewExtractor(schema, r.Fields)
+	extract.TimeFields(r.TimeField)
+	for _, d := range list {
+		vals, err := extract.Extract(d.JSON, nil)
+		if err != nil {
+			return plan.Cost{}, err
+		}
+		out := row.Row{Vals: vals}
+		if r.Documents {
+			out.Doc = &row.Document{ID: d.ID, JSON: d.JSON}
+		}
+		if err := emit(&out); err != nil {
+			return plan.Cost{}, err
+		}
+	}
+	return plan.Cost{Rows: int64(len(list))}, nil
+}
