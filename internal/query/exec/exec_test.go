@@ -81,7 +81,7 @@ func TestWhatHoldsTooMuchIsRefusedByName(t *testing.T) {
 		"* | streamstats count by n | table n", "* | top n", "* | append [* | table n] | tail 1", "* | eval @timestamp=0 | count by n over 5m",
 		"* | join n [* | table n] | table n", "* | eval @timestamp=0 | transaction n | table n", "* | head 200000",
 	} {
-		_, err := runOn(t.Context(), t, &counting{limit: 200_000, text: strings.Repeat("x", 50)}, text, 1<<20)
+		_, err := runOn(t.Context(), t, &counting{limit: 40_000, text: strings.Repeat("x", 50)}, text, 1<<20)
 		var limit *LimitError
 		if !errors.As(err, &limit) {
 			t.Errorf("%s: error %v", text, err)
@@ -94,7 +94,7 @@ func TestWhatHoldsTooMuchIsRefusedByName(t *testing.T) {
 }
 
 func TestTopRowsOfAnEndlessOrderFitInMemory(t *testing.T) {
-	rows, err := runOn(t.Context(), t, &counting{limit: 200_000, text: strings.Repeat("x", 50)}, "* | sort 10 - n | table n", 2<<20)
+	rows, err := runOn(t.Context(), t, &counting{limit: 40_000, text: strings.Repeat("x", 50)}, "* | sort 10 - n | table n", 2<<20)
 	if err != nil || rows != 10 {
 		t.Errorf("%d rows, error %v", rows, err)
 	}
