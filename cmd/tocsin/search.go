@@ -9,11 +9,17 @@ import (
 	"github.com/alecthomas/kong"
 
 	"tocsin/internal/app"
+	"tocsin/internal/config"
 )
 
 // searched are the flags that search and explain share.
 type searched struct {
 	Query []string `arg:"" optional:"" name:"query" help:"A filter as in Kibana, then pipes: 'event.outcome:failure | count by user.name | search count > 10'."`
+
+	URL    string   `name:"url" help:"Search the cluster of this node: https://user:password@es1:9200. An API key is read from TOCSIN_API_KEY." placeholder:"URL"`
+	CAFile string   `name:"ca-file" help:"With --url: trust the certificates in this PEM file, not the system's." placeholder:"FILE"`
+	Source string   `help:"Search this source of the configuration." placeholder:"NAME"`
+	Index  []string `help:"The indices to search: names, aliases, patterns." placeholder:"PATTERN"`
 
 	Input     string            `help:"Search this file (NDJSON, JSON, CSV, or a log with --parse); - is standard input." placeholder:"FILE"`
 	Parse     string            `help:"How to read the lines of --input: syslog, sshd, nginx, json or regex=PATTERN." placeholder:"KIND"`
@@ -57,6 +63,17 @@ func (s *searched) options(p *process) app.SearchOptions {
 	}
 }
 
+// cluster opens the cluster that the command line names, if it does, for the options. What it returns
+// frees the connections.
+func (s *searched) cluster(p *process, c *cli, o *app.SearchOptions) (func(), error) {
+	at := app.Cluster{URL: s.URL, CAFile: s.CAFile, Index: s.Index, Source: s.Source}
+	if at.IsZero() {
+		return func() {}, nil
+	}
+	at.APIKey, _ = p.getenv("TOCSIN_API_KEY")
+	return app.OpenCluster(at, o, func() (*config.Config, error) { return c.load(p) })
+}
+
 type searchCmd struct {
 	searched
 	Format  string `help:"table, ndjson, json or csv; a table on a terminal, else ndjson." placeholder:"FORMAT"`
@@ -64,13 +81,18 @@ type searchCmd struct {
 }
 
 // Run runs the search and prints its answer.
-func (cmd searchCmd) Run(p *process) error {
+func (cmd searchCmd) Run(p *process, c *cli) error {
 	o := cmd.options(p)
 	o.Profile = cmd.Profile
 	var err error
 	if o.Format, err = formatOf(p, cmd.Format); err != nil {
 		return err
 	}
+	done, err := cmd.cluster(p, c, &o)
+	if err != nil {
+		return userError(err)
+	}
+	defer done()
 	return userError(app.Search(p.ctx, o))
 }
 

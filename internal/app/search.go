@@ -206,7 +206,7 @@ type ExplainOptions struct {
 // for another.
 func Explain(ctx context.Context, o ExplainOptions) error {
 	if o.AST || o.DSL {
-		return o.filter()
+		return o.filter(ctx)
 	}
 	q, run, err := o.compile()
 	if err != nil {
@@ -224,7 +224,7 @@ func Explain(ctx context.Context, o ExplainOptions) error {
 }
 
 // filter prints the filter as Kibana's tree or query. No source is needed.
-func (o *ExplainOptions) filter() error {
+func (o *ExplainOptions) filter(ctx context.Context) error {
 	compiled := query.Options{TimeField: o.TimeField, Now: o.Now, Lookups: map[string]*query.Table{}}
 	for name, path := range o.Lookups {
 		columns, rows, err := files.ReadTable(path)
@@ -246,6 +246,8 @@ func (o *ExplainOptions) filter() error {
 		if fields, err = os.ReadFile(o.Fields); err != nil {
 			return wrong("--fields: %w", err)
 		}
+	} else if fields, err = typesOf(ctx, o.Backend); err != nil {
+		return err
 	}
 	text, err := q.DSL(fields)
 	if err != nil {

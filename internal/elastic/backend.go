@@ -35,6 +35,15 @@ func NewBackend(c *Client, indices []string) *Backend {
 	return &Backend{client: c, indices: indices, kept: map[string]*schemas{}}
 }
 
+// FieldTypes is the field caps answer of the backend's indices, as dsl reads it.
+func (b *Backend) FieldTypes(ctx context.Context) ([]byte, error) {
+	caps, err := b.client.FieldCaps(ctx, b.targets(nil), []string{"*"})
+	if err != nil {
+		return nil, fmt.Errorf("read the types of fields: %w", err)
+	}
+	return json.Marshal(map[string]any{"fields": caps.Fields})
+}
+
 // schemaLife is for how long mappings count as known.
 const schemaLife = 5 * time.Second
 
