@@ -80,7 +80,7 @@ func (s *Store) Ingest(ctx context.Context, operations []Operation, refresh bool
 			return nil, err
 		}
 	}
-	if refresh && s.unflushed.Swap(false) {
+	if refresh {
 		s.engine.DebugFlush()
 	}
 	for i := range outcomes {
@@ -105,6 +105,12 @@ func (s *Store) commit(ctx context.Context, operations []Operation, events []eve
 	}
 	if err := s.journal.await(upTo); err != nil {
 		return nil, position{}, err
+	}
+	if where.long {
+		if err := s.journal.rotate(s.lastSeq.Load, false); err != nil {
+			// The events are safe; the segment grows on.
+			s.log.Warn("log segment not ended", "error", err)
+		}
 	}
 	return accepted, where, nil
 }
@@ -162,11 +168,12 @@ func (s *Store) decide(ctx context.Context, operations []Operation, events []eve
 	if len(accepted) == 0 {
 		return nil, where, upTo, nil
 	}
+	// Given out, even if it does not get into the log: a new segment must not begin with less.
+	s.lastSeq.Store(seq)
 	where, err = s.journal.append(encodeRecord(accepted))
 	if err != nil {
 		return nil, where, 0, err
 	}
-	s.lastSeq.Store(seq)
 	for _, n := range fresh {
 		s.pending[n] = known[n]
 	}

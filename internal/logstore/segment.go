@@ -59,12 +59,16 @@ type writeLog struct {
 type position struct {
 	segment *segment
 	record  uint64
+	long    bool // the segment has its length
 }
 
 // openLog lists the segments of a log, cuts a torn end, and begins a new segment. visit gets the events
 // of each old segment in order.
 func openLog(dir string, log *slog.Logger, visit func(events []event) error) (l *writeLog, lastSeq int64, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, 0, fmt.Errorf("make the log directory: %w", err)
+	}
+	if err := syncDir(filepath.Dir(dir)); err != nil {
 		return nil, 0, fmt.Errorf("make the log directory: %w", err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -199,7 +203,7 @@ func (l *writeLog) append(record []byte) (position, error) {
 	l.at += int64(len(record))
 	l.written++
 	l.current.unhanded++
-	return position{l.current, l.written}, nil
+	return position{l.current, l.written, l.at >= l.size}, nil
 }
 
 // last is the position of the newest record, for one who has seen what was appended by others.

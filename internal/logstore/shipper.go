@@ -155,10 +155,13 @@ func (s *Store) serveIndex(w http.ResponseWriter, r *http.Request, index string)
 }
 
 func (s *Store) serveRefresh(w http.ResponseWriter, r *http.Request) {
-	if err := s.show(); err != nil {
+	done, err := s.use()
+	if err != nil {
 		answerError(w, r, &Failure{http.StatusServiceUnavailable, "exception", err.Error()})
 		return
 	}
+	defer done()
+	s.engine.DebugFlush()
 	answer(w, r, http.StatusOK, object{"_shards": shards{1, 1, 0}})
 }
 
