@@ -128,7 +128,7 @@ type documentReader struct {
 	outlook  *outlook
 	schema   *row.Schema
 	extract  *row.Extractor
-	converts []func(row.Value) row.Value // by slot; nil leaves the value
+	converts []conversion // by slot
 	copies   []copied
 	times    *row.Extractor // only the time field
 	timeSlot int
@@ -140,6 +140,12 @@ type documentReader struct {
 	ties     []Hit
 	held     int
 	desc     bool
+}
+
+// conversion makes values what the type of their field makes of them.
+type conversion struct {
+	convert func(row.Value) row.Value // nil leaves them
+	text    bool
 }
 
 // copied is a multi-field that is given the values of the field above it.
@@ -262,8 +268,11 @@ func (d *documentReader) give(h *Hit) error {
 		d.converts = append(d.converts, d.outlook.convert(d.schema.Name(len(d.converts))))
 	}
 	for i, v := range d.row.Vals {
-		if c := d.converts[i]; c != nil && !v.IsNull() {
-			d.row.Vals[i] = each(v, c)
+		if c := d.converts[i]; c.convert != nil && !v.IsNull() {
+			if c.text && hasFloat(v) {
+				v = written(text, d.schema.Name(i), v)
+			}
+			d.row.Vals[i] = each(v, c.convert)
 		}
 	}
 	for _, c := range d.copies {
@@ -294,32 +303,85 @@ func (d *documentReader) give(h *Hit) error {
 	return nil
 }
 
-// convert is how the values of a field are read where its type is the same in every index; nil takes
-// them as they are.
-func (o *outlook) convert(name string) func(row.Value) row.Value {
+// convert is how the values of a field are read, if its type is the same in every index.
+func (o *outlook) convert(name string) conversion {
 	if name == o.read.TimeField {
 		if o.timed && o.schemas != nil {
-			return toTime
+			return conversion{convert: toTime}
 		}
-		return row.StampTime
+		return conversion{convert: row.StampTime}
 	}
 	if o.schemas == nil {
-		return nil
+		return conversion{}
 	}
 	typ, _ := o.schemas.typeOf(name)
 	switch family(typ) {
 	case "text":
-		return toText
+		return conversion{convert: toText, text: true}
 	case "long":
-		return toInteger
+		return conversion{convert: toInteger}
 	case "double":
-		return toNumber
+		return conversion{convert: toNumber}
 	case "boolean":
-		return toBoolean
+		return conversion{convert: toBoolean}
 	case "ip":
-		return toAddress
+		return conversion{convert: toAddress}
 	}
-	return nil
+	return conversion{}
+}
+
+func hasFloat(v row.Value) bool {
+	return slices.ContainsFunc(v.Values(), func(e row.Value) bool { return e.Kind() == row.Float })
+}
+
+// written is a field's values with its numbers as the document spells them: a keyword holds 5.0 and 5 as
+// two texts. Clusters respell 5.00 as 5.0 when they cut a document down; that much cannot be told apart.
+func written(document, name string, v row.Value) row.Value {
+	decoder := json.NewDecoder(strings.NewReader(document))
+	decoder.UseNumber()
+	var all map[string]any
+	if decoder.Decode(&all) != nil {
+		return v
+	}
+	var numbers []string
+	var collect func(v any, rest string)
+	collect = func(v any, rest string) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				collect(e, rest)
+			}
+		case map[string]any:
+			for key, e := range v {
+				if key == rest {
+					collect(e, "")
+				} else if below, ok := strings.CutPrefix(rest, key+"."); ok {
+					collect(e, below)
+				}
+			}
+		case json.Number:
+			if rest == "" {
+				numbers = append(numbers, v.String())
+			}
+		}
+	}
+	collect(all, name)
+	list := slices.Clone(v.Values())
+	for i, e := range list {
+		if !e.IsNumber() || len(numbers) == 0 {
+			continue
+		}
+		// The same numbers stand in both lists; of keys given twice the order may differ.
+		at := slices.IndexFunc(numbers, func(n string) bool { return row.NewNumber(n).Equal(e) })
+		if at >= 0 {
+			list[i] = row.NewString(numbers[at])
+			numbers = slices.Delete(numbers, at, at+1)
+		}
+	}
+	if len(list) == 1 && v.Kind() != row.List {
+		return list[0]
+	}
+	return row.NewList(list)
 }
 
 func each(v row.Value, convert func(row.Value) row.Value) row.Value {

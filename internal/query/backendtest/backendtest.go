@@ -3,8 +3,10 @@
 package backendtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -124,7 +126,7 @@ func answer(backend exec.Backend, text string, b bounds, noPushDown bool) ([]str
 }
 
 // memory is the rows engine's own backend: documents, newest first, ties by id. It takes over nothing.
-func memory(documents []Document) exec.Backend { return memoryBackend(documents) }
+func memory(documents []Document) exec.Backend { return memoryBackend(Sorted(documents)) }
 
 type memoryBackend []Document
 
@@ -133,37 +135,9 @@ func (memoryBackend) Plan(context.Context, plan.Read) (plan.Pushed, error) { ret
 
 // Rows gives the documents.
 func (m memoryBackend) Rows(_ context.Context, r plan.Read, _ plan.Pushed, schema *row.Schema, emit func(*row.Row) error) (plan.Cost, error) {
-	clock := row.NewExtractor(row.NewSchema(), []string{r.TimeField})
-	type dated struct {
-		Document
-		at    int64
-		timed bool
-	}
-	list := make([]dated, len(m))
-	for i, d := range m {
-		vals, err := clock.Extract(d.JSON, nil)
-		if err != nil {
-			return plan.Cost{}, err
-		}
-		list[i].Document = d
-		list[i].at, list[i].timed = row.StampTime(vals[0]).AsTime()
-	}
-	slices.SortFunc(list, func(a, b dated) int {
-		switch {
-		case a.timed != b.timed && a.timed:
-			return -1
-		case a.timed != b.timed:
-			return 1
-		case a.at != b.at && a.at > b.at:
-			return -1
-		case a.at != b.at:
-			return 1
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
 	extract := row.NewExtractor(schema, r.Fields)
 	extract.TimeFields(r.TimeField)
-	for _, d := range list {
+	for _, d := range m {
 		vals, err := extract.Extract(d.JSON, nil)
 		if err != nil {
 			return plan.Cost{}, err
@@ -176,5 +150,25 @@ func (m memoryBackend) Rows(_ context.Context, r plan.Read, _ plan.Pushed, schem
 			return plan.Cost{}, err
 		}
 	}
-	return plan.Cost{Rows: int64(len(list))}, nil
+	return plan.Cost{Rows: int64(len(m))}, nil
+}
+
+// Sorted are the documents in the order of a source: newest first, those without a time last, ties by
+// id. It panics on what Documents does not make.
+func Sorted(documents []Document) []Document {
+	clock := row.NewExtractor(row.NewSchema(), []string{"@timestamp"})
+	at := map[string]int64{}
+	for _, d := range documents {
+		at[d.ID] = math.MinInt64
+		vals, err := clock.Extract(d.JSON, nil)
+		if err != nil {
+			panic(fmt.Sprintf("document %s: %v", d.ID, err))
+		}
+		if t, ok := row.StampTime(vals[0]).AsTime(); ok {
+			at[d.ID] = t
+		}
+	}
+	out := slices.Clone(documents)
+	slices.SortFunc(out, func(a, b Document) int { return cmp.Or(cmp.Compare(at[b.ID], at[a.ID]), cmp.Compare(a.ID, b.ID)) })
+	return out
 }
