@@ -285,6 +285,7 @@ func answerBulk(w http.ResponseWriter, r *http.Request, items []bulkItem, outcom
 			answerError(w, r, &Failure{http.StatusInternalServerError, "exception", "the answer cannot be written as JSON"})
 			return
 		}
+		b.Truncate(b.Len() - 1) // the encoder's newline
 		b.WriteByte('}')
 	}
 	header(w, r)
