@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -44,6 +45,9 @@ func OpenCluster(c Cluster, o *SearchOptions, load func() (*config.Config, error
 	}
 	if len(indices) == 0 {
 		indices = patterns
+	}
+	if c.URL != "" && client.Insecure() && (c.APIKey != "" || strings.Contains(c.URL, "@")) {
+		fmt.Fprintln(o.Stderr, "warning: --url is plain http: what is read and the credentials go over the network unencrypted; use https://")
 	}
 	o.Backend = elastic.NewBackend(client, indices)
 	// Dates are indexed in milliseconds: with a bound that is one, the cluster can do all of a filter.
