@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tocsin/internal/app"
 	"tocsin/internal/config"
 )
 
@@ -87,6 +88,7 @@ func run(p *process, args []string) int {
 		parse    *kong.ParseError
 		problems *config.Problems
 		wrong    wrongInput
+		refused  *app.InputError
 	)
 	switch {
 	case err == nil:
@@ -99,7 +101,7 @@ func run(p *process, args []string) int {
 	case errors.As(err, &parse):
 		fmt.Fprintf(p.stderr, "tocsin: %v\nSee `tocsin --help`.\n", err)
 		return exitWrongInput
-	case errors.As(err, &wrong):
+	case errors.As(err, &wrong), errors.As(err, &refused):
 		fmt.Fprintln(p.stderr, "tocsin:", err)
 		return exitWrongInput
 	default:

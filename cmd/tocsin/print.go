@@ -59,8 +59,9 @@ func (p *printer) row(row map[string]any) error {
 			if v := row[name]; v != nil {
 				cells[i] = fmt.Sprint(v)
 			}
+			cells[i] = quoteLine(cells[i]) // CSV is looked at on terminals as well
 			if p.format == "table" {
-				cells[i] = cut(quoteLine(cells[i]), 60)
+				cells[i] = cut(cells[i], 60)
 			}
 		}
 		if p.csv != nil {

@@ -142,6 +142,9 @@ type Batch struct {
 	State json.RawMessage
 	// More says that a further batch is ready now; without it the source is asked again after its poll interval.
 	More bool
+	// Idle says why there is nothing to read although nothing failed, such as an index that is not there
+	// yet; nil while there is something.
+	Idle error
 	// Lag is how far behind the source's newest alert this batch ends; 0 when it has caught up.
 	Lag time.Duration
 }

@@ -24,6 +24,7 @@ import (
 	"tocsin/internal/intake"
 	"tocsin/internal/kibana"
 	"tocsin/internal/ledger"
+	"tocsin/internal/notice"
 	"tocsin/internal/obs"
 	"tocsin/internal/outbox"
 	"tocsin/internal/policy"
@@ -56,6 +57,7 @@ type App struct {
 	web     *web.Web
 	intake  *intake.Intake
 	outbox  *outbox.Outbox // nil without a way to send
+	slack   *slack.Sender  // nil without a way to send
 	ledger  *ledger.Ledger
 	metrics *gauges
 
@@ -109,6 +111,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	edits := false
 	wake := func() {}
 	if sender != nil {
+		a.slack = sender
 		edits = sender.Edits()
 		var through outbox.Sender = sender
 		if o.Wrap != nil {
@@ -204,9 +207,40 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.metrics.run(ctx) })
 	if a.outbox != nil {
 		g.Go(func() error { return a.outbox.Run(ctx) })
+		g.Go(func() error { return a.probe(ctx) })
 	}
 	a.health.Clear("listener")
 	return g.Wait()
+}
+
+// probeEvery is how often Slack is asked whether it still takes us: on a quiet day nothing else would tell.
+const probeEvery = 5 * time.Minute
+
+// probe tells of a Slack that cannot be reached or refuses the token before the first alert has to.
+func (a *App) probe(ctx context.Context) error {
+	for {
+		err := a.slack.Probe(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		hint := "messages wait; sending resumes by itself"
+		var rejected *notice.RejectedError
+		if errors.As(err, &rejected) {
+			hint = rejected.Hint
+		}
+		a.health.Set("slack", err, hint)
+		wait := probeEvery
+		if err != nil {
+			wait = time.Minute
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		case <-t.C:
+		}
+	}
 }
 
 // sound refuses to go on with a ledger whose fates do not add up.

@@ -15,7 +15,7 @@ import (
 
 var loopbackAnyPort = netip.MustParseAddrPort("127.0.0.1:0")
 
-// Check looks at everything that the configuration names. It touches no data directory, so that it can
+// Check looks at everything that the configuration names. It leaves nothing in the data directory and can
 // run beside a process that serves it.
 func Check(ctx context.Context, cfg *config.Config) (findings []check.Finding, err error) {
 	log := slog.New(slog.DiscardHandler)
@@ -48,5 +48,5 @@ func Check(ctx context.Context, cfg *config.Config) (findings []check.Finding, e
 	if err != nil {
 		return nil, err
 	}
-	return c.Run(ctx), nil
+	return append(machine(cfg), c.Run(ctx)...), nil
 }

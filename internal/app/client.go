@@ -28,6 +28,9 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	if _, err := os.Stat(o.Config.DataDir); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no data in %s yet: run `tocsin serve` first, or name its configuration with --config", o.Config.DataDir)
 	}
+	if st, err := os.Stat(o.Config.DataDir); err == nil && !st.IsDir() {
+		return nil, fmt.Errorf("data_dir %s is a file: name a directory", o.Config.DataDir)
+	}
 	if c, err := dial(o.Config.DataDir); err == nil {
 		return c, nil
 	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
@@ -130,6 +133,9 @@ func (c *Client) do(ctx context.Context, method, path string, out any) error {
 		}
 		if json.Unmarshal(body, &failure) != nil || failure.Error == "" {
 			failure.Error = resp.Status + ": " + string(bytes.TrimSpace(body[:min(200, len(body))]))
+		}
+		if resp.StatusCode == http.StatusBadRequest {
+			return &InputError{Err: errors.New(failure.Error)}
 		}
 		return errors.New(failure.Error)
 	}

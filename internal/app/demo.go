@@ -210,6 +210,14 @@ func (m *mirror) Post(ctx context.Context, n notice.Notice) (notice.Receipt, err
 	m.left--
 	n.Channel = "" // the real Slack's own default
 	there, err := m.real.Post(ctx, n)
+	var retry *notice.RetryError
+	for tries := 0; errors.As(err, &retry) && tries < 3; tries++ { // refused for now: nothing was stored
+		m.next = time.Now().Add(max(retry.After, time.Second))
+		if m.wait(ctx) != nil {
+			return receipt, nil
+		}
+		there, err = m.real.Post(ctx, n)
+	}
 	if err != nil {
 		m.log.Error("the real Slack did not take a message of the demo", "error", err)
 		return receipt, nil

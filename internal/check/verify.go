@@ -164,7 +164,9 @@ func (c *Check) compareSlack(ctx context.Context, since time.Time, v *Verificati
 	for _, r := range records {
 		switch {
 		case r.State == outbox.Failed:
-			v.Notes = append(v.Notes, fmt.Sprintf("message %s for %s was given up: %s", r.Key, r.Channel, r.Reason))
+			if err := c.name(ctx, &v.Missing, r, nil, "was not said in "+r.Channel+": "+r.Reason); err != nil {
+				return err
+			}
 		case r.SaidAt.IsZero():
 			waiting++
 		default:

@@ -231,7 +231,7 @@ func (c *commit) traffic(channel string, rate policy.Rate) (policy.Traffic, erro
 	if rate.Count == 0 {
 		return policy.Traffic{}, nil
 	}
-	said, unsaid, err := outbox.Traffic(c.tx, channel, c.now.Add(-rate.Per))
+	said, unsaid, err := outbox.Traffic(c.tx, channel, c.now.Add(-rate.Per-time.Second))
 	return policy.Traffic{Said: said, Unsaid: unsaid}, err
 }
 

@@ -135,7 +135,7 @@ func (i *Intake) round(ctx context.Context, s Source) (more bool, err error) {
 		}
 		return false, err
 	}
-	i.report(part, nil, "")
+	i.report(part, batch.Idle, "alerts are read as soon as it is there")
 	if _, err = i.Commit(ctx, batch); err != nil {
 		i.state(err)
 	}

@@ -83,6 +83,9 @@ func (s *Source) tell(found, missing, forbidden []string) {
 		return
 	}
 	s.told = news
+	if len(found) == 0 && len(missing) == 0 {
+		return // refused is an error, and told as such
+	}
 	if len(found) == 0 {
 		s.log.Info("no index of detections yet, waiting for it", "absent", missing, "refused", forbidden)
 		return

@@ -201,7 +201,9 @@ func (s *Source) next(ctx context.Context, ask alert.Ask) (alert.Batch, error) {
 			return alert.Batch{}, err
 		}
 		if !ready {
-			return s.wait()
+			b, err := s.wait()
+			b.Idle = fmt.Errorf("there is no index of detections yet: %s", strings.Join(aliases(s.o.Space), " and ")+" are not there")
+			return b, err
 		}
 		s.due = due{poll: true, live: true, sweep: true}
 	}

@@ -84,6 +84,9 @@ func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 		e.Notice, e.SeenAt = notice.Key(key.String), store.Time(seen)
 		switch e.Fate {
 		case alert.Sent, alert.Grouped:
+			if toChannel != "" && e.Channel != "" && toChannel != e.Channel {
+				e.Reason = "said in " + toChannel + ", because " + e.Channel + " refused it; " + e.Reason
+			}
 			e.Channel = firstOf(saidChannel, toChannel, e.Channel)
 		case alert.Pending, alert.Failed:
 			if toChannel != "" {

@@ -18,16 +18,19 @@ const (
 	// skew is how far before the attempt a message found may lie: the service's clock is read to the
 	// second and drifts against ours between answers.
 	skew = 2 * time.Minute
+	// resendAfter is the wait before the first resend where nothing can be looked up; it doubles each time.
+	resendAfter = 5 * time.Second
 	// lookMost bounds the notices of one look.
 	lookMost = 500
 )
 
 type doubtful struct {
-	seq     int64
-	key     notice.Key
-	looks   int
-	attempt time.Time
-	doubt   time.Time
+	seq      int64
+	key      notice.Key
+	looks    int
+	attempts int
+	attempt  time.Time
+	doubt    time.Time
 }
 
 // due tells when a notice in doubt is looked up next. A clock that stepped back makes it due.
@@ -52,7 +55,7 @@ func (o *Outbox) resolve(ctx context.Context) (done bool, err error) {
 				channel        string
 				attempt, doubt int64
 			)
-			if err := r.Scan(&d.seq, &d.key, &channel, &d.looks, &attempt, &doubt); err != nil {
+			if err := r.Scan(&d.seq, &d.key, &channel, &d.looks, &d.attempts, &attempt, &doubt); err != nil {
 				return err
 			}
 			d.attempt, d.doubt = store.Time(attempt), store.Time(doubt)
@@ -60,7 +63,7 @@ func (o *Outbox) resolve(ctx context.Context) (done bool, err error) {
 				byChannel[channel] = append(byChannel[channel], d)
 			}
 			return nil
-		}, `SELECT seq, key, channel, looks, attempt_at, doubt_at FROM notices WHERE state = 'doubt' ORDER BY seq`)
+		}, `SELECT seq, key, channel, looks, attempts, attempt_at, doubt_at FROM notices WHERE state = 'doubt' ORDER BY seq`)
 	})
 	if err != nil {
 		return false, err
@@ -87,7 +90,9 @@ func (o *Outbox) look(ctx context.Context, channel string, doubts []doubtful) er
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, notice.ErrNoHistory):
-		o.report("history of "+channel, err, "posts without an answer are handled by slack.in_doubt ("+string(o.inDoubt)+")")
+		if o.sender.History() { // of a webhook nothing else is to be expected
+			o.report("history of "+channel, err, "posts without an answer are handled by slack.in_doubt ("+string(o.inDoubt)+")")
+		}
 		return o.db.Update(ctx, func(tx *store.Tx) error { return o.guess(tx, doubts, err) })
 	case err != nil:
 		wait := backoff(2)
@@ -146,6 +151,7 @@ func (o *Outbox) conclude(tx *store.Tx, doubts []doubtful, found map[notice.Key]
 
 // guess does what slack.in_doubt says where nothing can be looked up.
 func (o *Outbox) guess(tx *store.Tx, doubts []doubtful, why error) error {
+	now := time.Now()
 	for _, d := range doubts {
 		var err error
 		if o.inDoubt == Drop {
@@ -154,7 +160,9 @@ func (o *Outbox) guess(tx *store.Tx, doubts []doubtful, why error) error {
 				"given up: it may have been said or not, "+why.Error()+", and slack.in_doubt is drop", d.seq)
 		} else {
 			o.metrics.resolved.WithLabelValues("resent_unseen").Inc()
-			err = tx.Exec(`UPDATE notices SET state = 'queued', looks = 0, reason = ? WHERE seq = ?`,
+			// Each time later: a service whose answers get lost may have stored every one of them.
+			err = tx.Exec(`UPDATE notices SET state = 'queued', looks = 0, held_at = ?, not_before = ?, reason = ? WHERE seq = ?`,
+				store.Micros(now), store.Micros(now.Add(resendAfter<<min(d.attempts, 7))),
 				"sending it again: it may have been said or not, "+why.Error()+", and slack.in_doubt is resend", d.seq)
 		}
 		if err != nil {

@@ -105,7 +105,7 @@ func recoverSending(tx *store.Tx, now time.Time) (posts, edits int64, err error)
 	return posts, edits, err
 }
 
-// lastPosts tells when each channel got its last post.
+// lastPosts tells when a post to each channel was last tried.
 func lastPosts(tx *store.Tx, each func(channel string, at time.Time)) error {
 	return tx.Query(func(r *sql.Rows) error {
 		var (
@@ -117,5 +117,5 @@ func lastPosts(tx *store.Tx, each func(channel string, at time.Time)) error {
 		}
 		each(channel, store.Time(at))
 		return nil
-	}, `SELECT channel, MAX(posted_at) FROM notices WHERE posted_at > 0 GROUP BY channel`)
+	}, `SELECT channel, MAX(MAX(posted_at, attempt_at)) FROM notices WHERE attempt_at > 0 GROUP BY channel`)
 }

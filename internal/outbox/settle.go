@@ -56,6 +56,13 @@ func (o *Outbox) settleOne(tx *store.Tx, r result, now time.Time) error {
 		if retry.After > 0 {
 			wait = retry.After
 		}
+		if retry.Scope == notice.ScopeChannel && retry.After > 0 && !r.edit {
+			// The limit is the channel's: it holds after a restart as well.
+			if err := tx.Exec(`UPDATE notices SET held_at = ?, not_before = ? WHERE state = 'queued' AND channel = ? AND not_before < ? AND `+toPost,
+				store.Micros(now), store.Micros(now.Add(wait)), r.notice.Channel, store.Micros(now.Add(wait))); err != nil {
+				return err
+			}
+		}
 		return o.again(tx, r, now, wait, "waiting to send again: "+r.err.Error(), retry.Doubtful)
 	case errors.As(r.err, &rejected):
 		return o.rejected(tx, r, rejected, now)

@@ -211,7 +211,7 @@ func (t Traffic) room(now time.Time, r Rate, keepLast bool) bool {
 }
 
 func (t Traffic) within(now time.Time, r Rate) int {
-	i, _ := slices.BinarySearchFunc(t.Said, now.Add(-r.Per), func(at, from time.Time) int {
+	i, _ := slices.BinarySearchFunc(t.Said, now.Add(-r.Per-grain), func(at, from time.Time) int {
 		return cmp.Or(at.Compare(from), -1) // what is exactly a period old no longer counts
 	})
 	return len(t.Said) - i
@@ -224,8 +224,11 @@ func (t Traffic) free(now time.Time, r Rate) time.Time {
 	if t.Unsaid > 0 || n < r.Count {
 		return soon
 	}
-	return later(soon, t.Said[len(t.Said)-r.Count].Add(r.Per))
+	return later(soon, t.Said[len(t.Said)-r.Count].Add(r.Per+grain))
 }
+
+// grain makes a period a little longer than it is said to be: times are stored without their last digits.
+const grain = time.Millisecond
 
 func stamp(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }
 

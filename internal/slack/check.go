@@ -53,6 +53,24 @@ var scopes = []struct {
 	{"channels:join", LevelWarning, "the app cannot join a public channel by itself"},
 }
 
+// Probe asks whether Slack takes us, without sending anything. Its errors are those of Post. A webhook
+// cannot be asked.
+func (s *Sender) Probe(ctx context.Context) error {
+	if s.webhook != "" {
+		return nil
+	}
+	var a authorised
+	err := s.post(ctx, methodAuth, struct{}{}, &a)
+	var f *failure
+	if errors.As(err, &f) {
+		return f.judgePost("")
+	}
+	if err == nil {
+		s.meet(identity{bot: a.BotID, user: a.UserID})
+	}
+	return err
+}
+
 // Check asks Slack what can be sent and looked up, without posting or changing anything, and tells
 // all of it. channels are those that routes name; the default channel is always among them.
 func (s *Sender) Check(ctx context.Context, channels ...string) []Finding {

@@ -138,7 +138,13 @@ func (s *Sender) pages(ctx context.Context, id string, since time.Time, get gett
 				NextCursor string `json:"next_cursor"`
 			} `json:"response_metadata"`
 		}
-		if err := get(ctx, methodHistory, args, &page); err != nil {
+		read := get
+		if args.Has("cursor") { // what has been read is not thrown away for a limit in the middle
+			read = func(ctx context.Context, method string, args url.Values, out any) error {
+				return s.insist(ctx, patience, method, args, out)
+			}
+		}
+		if err := read(ctx, methodHistory, args, &page); err != nil {
 			return err
 		}
 		for _, p := range page.Messages {
@@ -207,15 +213,39 @@ func (s *Sender) meet(self identity) {
 // getter reads from the Web API.
 type getter func(ctx context.Context, method string, args url.Values, out any) error
 
-// getPatiently is get that waits as long as Slack asks for.
+// How long a read stays at the page it has reached, rather than begin again at the first.
+const (
+	patience   = 2 * time.Minute
+	resetsMost = 4
+	resetWait  = 100 * time.Millisecond // before the first of them; it doubles
+)
+
+// getPatiently is get that waits as long as Slack asks for, and tries again where no answer came.
 func (s *Sender) getPatiently(ctx context.Context, method string, args url.Values, out any) error {
-	for {
+	return s.insist(ctx, time.Hour, method, args, out)
+}
+
+// insist tries a read again while Slack asks for patience that the budget allows, and a few times where
+// no answer came: reading again does no harm.
+func (s *Sender) insist(ctx context.Context, budget time.Duration, method string, args url.Values, out any) error {
+	for resets := 0; ; {
 		err := s.get(ctx, method, args, out)
 		var f *failure
-		if !errors.As(err, &f) || f.classOf() != classLimited || f.unsent() {
+		if !errors.As(err, &f) {
 			return err
 		}
-		t := time.NewTimer(max(f.after, time.Second))
+		wait := f.after
+		switch class := f.classOf(); {
+		case class == classLimited && !f.unsent() && wait <= budget:
+			wait = max(wait, time.Second)
+			budget -= wait
+		case class == classDoubt && resets < resetsMost:
+			wait = resetWait << resets
+			resets++
+		default:
+			return err
+		}
+		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
 		case <-ctx.Done():

@@ -185,11 +185,14 @@ func attack(items []notice.Item) string {
 			}
 		}
 	}
-	return listed(out, badgesMost)
+	return listed(out, badgesMost, false)
 }
 
-// listed joins up to so many and counts the rest.
-func listed(all []string, most int) string {
+// listed joins up to so many and counts the rest; of a partial list the rest cannot be counted.
+func listed(all []string, most int, partial bool) string {
+	if partial { // whether there are more, and how many, is not known
+		return strings.Join(all[:min(most, len(all))], ", ") + ", …"
+	}
 	if len(all) <= most {
 		return strings.Join(all, ", ")
 	}

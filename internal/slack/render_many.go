@@ -157,11 +157,11 @@ func (s summary) fields(n notice.Notice) []*text {
 			}
 		}
 		label := names.many
-		if len(shown) == 1 {
+		if len(shown) == 1 && n.Count <= len(n.Items) {
 			label = names.one
 		}
 		if len(shown) > 0 {
-			out = append(out, mrkdwn("*"+label+"*\n"+listed(shown, namesMost)))
+			out = append(out, mrkdwn("*"+label+"*\n"+listed(shown, namesMost, n.Count > len(n.Items))))
 		}
 	}
 	return out

@@ -105,7 +105,7 @@ func headline(n notice.Notice, s summary) string {
 			}
 		}
 		if len(shown) > 0 {
-			head += part.word + listed(shown, 3)
+			head += part.word + listed(shown, 3, n.Count > len(n.Items))
 		}
 	}
 	return head
