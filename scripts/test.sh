@@ -14,6 +14,7 @@ required=$([ "${TOCSIN_TEST_SERVERS:-}" = required ] && echo yes || true)
 finish() {
 	local status=$?
 	trap - EXIT
+	trap '' INT TERM HUP # a second signal must not leave servers behind
 	scripts/servers/stop.sh "$scratch/servers" || true
 	rm -rf "$scratch"
 	exit $status
