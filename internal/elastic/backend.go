@@ -310,7 +310,12 @@ func (b *Backend) Plan(ctx context.Context, r plan.Read) (plan.Pushed, error) {
 			}
 			if fits {
 				p.Filter, p.Aggregate = true, true
-				p.Requests = []string{o.request("_search", g.body(o.wide, nil))}
+				for _, a := range g.aggs {
+					if a.function == "dc" {
+						p.Requests = append(p.Requests, o.request("_search", g.finer(a).body(o.wide, nil)))
+					}
+				}
+				p.Requests = append(p.Requests, o.request("_search", g.body(o.wide, nil)))
 				return p, nil
 			}
 		}

@@ -31,6 +31,7 @@ type groupKey struct {
 
 type groupAgg struct {
 	column, function, field string
+	kind                    dsl.IndexKind
 }
 
 // groupPage is how many groups are asked for at a time; clusters give no more than 65,535.
@@ -55,19 +56,7 @@ func (o *outlook) groups(a *plan.Aggregate) *groups {
 			continue
 		}
 		x := o.value(k.field)
-		k.field, k.kind = x.Name, x.Kind
-		switch x.Kind {
-		case dsl.IndexKeyword:
-			if x.IgnoreAbove > 0 {
-				if x.Ignored == "" {
-					return nil
-				}
-				g.proofs.short = append(g.proofs.short, x.Ignored)
-			}
-		case dsl.IndexInteger, dsl.IndexBoolean:
-			g.proofs.single = append(g.proofs.single, k.field)
-		case dsl.IndexIP:
-		default:
+		if k.field, k.kind = x.Name, x.Kind; !g.proofs.distinct(x) {
 			return nil
 		}
 		g.keys = append(g.keys, k)
@@ -82,7 +71,7 @@ func (o *outlook) groups(a *plan.Aggregate) *groups {
 			continue
 		}
 		x := o.value(f.Field.Name)
-		agg.field = x.Name
+		agg.field, agg.kind = x.Name, x.Kind
 		whole := x.Kind == dsl.IndexInteger
 		switch f.Func {
 		case "count":
@@ -101,6 +90,10 @@ func (o *outlook) groups(a *plan.Aggregate) *groups {
 			if whole {
 				g.proofs.doubled = append(g.proofs.doubled, agg.field)
 			}
+		case "dc":
+			if !g.proofs.distinct(x) {
+				return nil
+			}
 		default:
 			return nil
 		}
@@ -112,6 +105,24 @@ func (o *outlook) groups(a *plan.Aggregate) *groups {
 		*list = slices.Compact(*list)
 	}
 	return g
+}
+
+// distinct adds the proofs that the groups of a field are those of its values, if there are any.
+func (p *proofs) distinct(x dsl.Indexed) bool {
+	switch x.Kind {
+	case dsl.IndexKeyword:
+		if x.IgnoreAbove > 0 {
+			if x.Ignored == "" {
+				return false
+			}
+			p.short = append(p.short, x.Ignored)
+		}
+		return true
+	case dsl.IndexInteger, dsl.IndexBoolean:
+		p.single = append(p.single, x.Name)
+		return true
+	}
+	return x.Kind == dsl.IndexIP
 }
 
 // value is the index of a column of documents, which multi-fields are not.
@@ -134,7 +145,7 @@ func (g *groups) body(q query, after json.RawMessage) map[string]any {
 	for i, a := range g.aggs {
 		add := func(kind string) { aggs[fmt.Sprint("a", i, kind)] = metric(kind, a.field) }
 		switch {
-		case a.field == "":
+		case a.field == "", a.function == "dc":
 		case a.function == "count":
 			add("value_count")
 		case a.function == "sum", a.function == "avg":
@@ -180,57 +191,96 @@ func (g *groups) body(q query, after json.RawMessage) map[string]any {
 	return body
 }
 
-// aggregate reads the groups, page by page.
-func (o *outlook) aggregate(ctx context.Context, g *groups, schema *row.Schema, emit func(*row.Row) error) (cost plan.Cost, err error) {
+// aggregate reads the groups.
+func (o *outlook) aggregate(ctx context.Context, g *groups, schema *row.Schema, emit func(*row.Row) error) (plan.Cost, error) {
+	r := groupReader{outlook: o}
 	slots := make([]int, 0, len(g.keys)+len(g.aggs))
 	for _, k := range g.keys {
 		slots = append(slots, schema.Slot(k.column))
 	}
-	for _, a := range g.aggs {
+	distinct := make([]map[string]int64, len(g.aggs))
+	for i, a := range g.aggs {
 		slots = append(slots, schema.Slot(a.column))
+		if a.function != "dc" {
+			continue
+		}
+		var err error
+		if distinct[i], err = r.distinct(ctx, g, a); err != nil {
+			return r.cost, err
+		}
 	}
 	out := row.Row{}
-	give := func(bucket map[string]json.RawMessage, count int64) error {
+	err := r.pages(ctx, g, func(keys []row.Value, bucket map[string]json.RawMessage, count int64) error {
 		out.Vals = append(out.Vals[:0], make([]row.Value, schema.Len())...)
-		var key map[string]json.RawMessage
-		if len(g.keys) > 0 {
-			if err := json.Unmarshal(bucket["key"], &key); err != nil {
-				return fmt.Errorf("read a group: %w", err)
-			}
-		}
-		for i, k := range g.keys {
-			v, err := k.value(key[fmt.Sprint("k", i)])
-			if err != nil {
-				return fmt.Errorf("read the key %s of a group: %w", k.column, err)
-			}
+		for i, v := range keys {
 			out.Set(slots[i], v)
 		}
 		for i, a := range g.aggs {
-			v, err := a.value(bucket, i, count)
-			if err != nil {
-				return fmt.Errorf("read %s of a group: %w", a.column, err)
+			v := row.Value{}
+			if a.function == "dc" {
+				v = row.NewInt(distinct[i][keyOf(keys)])
+			} else {
+				var err error
+				if v, err = a.value(bucket, i, count); err != nil {
+					return fmt.Errorf("read %s of a group: %w", a.column, err)
+				}
 			}
 			out.Set(slots[len(g.keys)+i], v)
 		}
-		cost.Rows++
+		r.cost.Rows++
 		return emit(&out)
+	})
+	return r.cost, err
+}
+
+func keyOf(keys []row.Value) string {
+	var b []byte
+	for _, k := range keys {
+		b = k.AppendKey(b)
 	}
+	return string(b)
+}
+
+// groupReader reads pages of groups.
+type groupReader struct {
+	outlook *outlook
+	cost    plan.Cost
+}
+
+// finer are the groups by the keys and the field of an aggregate.
+func (g *groups) finer(a groupAgg) *groups {
+	return &groups{keys: append(slices.Clone(g.keys), groupKey{column: a.column, field: a.field, kind: a.kind})}
+}
+
+// distinct counts the values of a field in each group: the groups by the keys and the field.
+func (r *groupReader) distinct(ctx context.Context, g *groups, a groupAgg) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := r.pages(ctx, g.finer(a), func(keys []row.Value, _ map[string]json.RawMessage, _ int64) error {
+		out[keyOf(keys[:len(g.keys)])]++
+		return nil
+	})
+	return out, err
+}
+
+// pages calls each with every group; without keys that is one, of all documents.
+func (r *groupReader) pages(ctx context.Context, g *groups, each func(keys []row.Value, bucket map[string]json.RawMessage, count int64) error) error {
 	var after json.RawMessage
+	keys := make([]row.Value, len(g.keys))
 	for {
-		a, err := o.backend.client.Search(ctx, Search{Indices: o.indices, Body: g.body(o.wide, after), AllowNoIndices: true})
-		cost.Requests++
+		a, err := r.outlook.backend.client.Search(ctx, Search{Indices: r.outlook.indices, Body: g.body(r.outlook.wide, after), AllowNoIndices: true})
+		r.cost.Requests++
 		if err != nil {
-			return cost, fmt.Errorf("aggregate %s: %w", strings.Join(o.indices, ","), err)
+			return fmt.Errorf("aggregate %s: %w", strings.Join(r.outlook.indices, ","), err)
 		}
-		cost.Bytes += int64(len(a.Aggregations))
+		r.cost.Bytes += int64(len(a.Aggregations))
 		if len(g.keys) == 0 {
 			values := map[string]json.RawMessage{}
 			if a.Aggregations != nil {
 				if err := json.Unmarshal(a.Aggregations, &values); err != nil {
-					return cost, fmt.Errorf("read the aggregation: %w", err)
+					return fmt.Errorf("read the aggregation: %w", err)
 				}
 			}
-			return cost, give(values, a.Total)
+			return each(keys, values, a.Total)
 		}
 		var page struct {
 			Groups struct {
@@ -240,20 +290,29 @@ func (o *outlook) aggregate(ctx context.Context, g *groups, schema *row.Schema, 
 		}
 		if a.Aggregations != nil {
 			if err := json.Unmarshal(a.Aggregations, &page); err != nil {
-				return cost, fmt.Errorf("read the groups: %w", err)
+				return fmt.Errorf("read the groups: %w", err)
 			}
 		}
 		for _, bucket := range page.Groups.Buckets {
 			var count int64
+			var raw map[string]json.RawMessage
 			if err := json.Unmarshal(bucket["doc_count"], &count); err != nil {
-				return cost, fmt.Errorf("read the size of a group: %w", err)
+				return fmt.Errorf("read the size of a group: %w", err)
 			}
-			if err := give(bucket, count); err != nil {
-				return cost, err
+			if err := json.Unmarshal(bucket["key"], &raw); err != nil {
+				return fmt.Errorf("read the key of a group: %w", err)
+			}
+			for i, k := range g.keys {
+				if keys[i], err = k.value(raw[fmt.Sprint("k", i)]); err != nil {
+					return fmt.Errorf("read the key %s of a group: %w", k.column, err)
+				}
+			}
+			if err := each(keys, bucket, count); err != nil {
+				return err
 			}
 		}
 		if len(page.Groups.Buckets) == 0 || page.Groups.After == nil {
-			return cost, nil
+			return nil
 		}
 		after = page.Groups.After
 	}

@@ -77,7 +77,9 @@ func TestBackendPushesDownWhatIsExact(t *testing.T) {
 		{"typed", `event.code:4624 | stats count by user.name`, true, true, false}, // no value is a date
 		{"typed", `label:2024 | stats count`, false, false, false},
 		{"typed", `| stats count by port`, true, false, false}, // documents have several
-		{"typed", `| stats dc(user.name)`, true, false, false},
+		{"typed", `| stats dc(user.name)`, true, true, false},
+		{"typed", `| stats count, dc(source.ip) by host.name, span(_time, 1h)`, true, true, false},
+		{"typed", `| stats dc(port)`, true, false, false},
 		{"typed", `| stats sum(score)`, true, false, false},
 		{"typed", `| stats count(tags)`, true, false, false},
 		{"typed", `| stats count by span(_time, 5m), user.name`, true, true, false},

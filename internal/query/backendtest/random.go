@@ -122,6 +122,9 @@ var Queries = []string{
 	"| stats count by span(_time, 5m), host.name",
 	"| stats count by span(_time, 1d)",
 	"| stats usenull=true count by flag",
+	"| stats dc(user.name), count, dc(tags) by host.name",
+	"| stats dc(source.ip) by span(_time, 1h)",
+	"none:x | stats dc(tags)",
 	"| stats count(eval(port > 80)), dc(user.name), values(tags), first(user.name), latest(port)",
 	"| head 7",
 	"| sort - @timestamp | head 5 | fields @timestamp, port",
@@ -192,7 +195,7 @@ var randomQuery = rapid.Custom(func(t *rapid.T) string {
 		return q + " | sort " + sign + "_time | head " + fmt.Sprint(rapid.IntRange(1, 9).Draw(t, "n")) + " | fields @timestamp, user.name"
 	}
 	aggs := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"count", "count(port)", "count(tags)", "sum(port)", "avg(port)", "min(port)", "max(port)",
-		"range(port)", "sum(bytes)", "min(bytes)", "max(score)", "sum(score)", "avg(bytes)", "count(flag)", "dc(user.name)", "max(label)"}),
+		"range(port)", "sum(bytes)", "min(bytes)", "max(score)", "sum(score)", "avg(bytes)", "count(flag)", "dc(user.name)", "dc(source.ip)", "dc(tags)", "dc(flag)", "max(label)"}),
 		1, 3, rapid.ID).Draw(t, "aggregates")
 	q += " | stats " + strings.Join(aggs, ", ")
 	by := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"user.name", "host.name", "event.code", "tags", "source.ip", "port", "flag", "note", "label",
