@@ -29,9 +29,13 @@ func (o *outcome) Skipf(format string, args ...any) {
 	panic(o)
 }
 
-// try runs Server and says how the test that asked for it ended.
+// try runs Server and says how the test that asked for it ended. The nodes here are stand-ins, so it
+// insists that they are not written into the report of the whole run.
 func try(t *testing.T, kind Kind) (node Node, end *outcome) {
 	t.Helper()
+	if path := os.Getenv(reportFile); path != "" && path == wholeRun {
+		t.Fatal("call report first: a stand-in is no real server")
+	}
 	end = &outcome{TB: t}
 	defer func() {
 		if r := recover(); r != nil && r != any(end) {
@@ -51,6 +55,10 @@ func claim(t *testing.T, distribution, version string) string {
 	return s.URL
 }
 
+// wholeRun is the report of the whole run, if one is kept.
+var wholeRun = os.Getenv(reportFile)
+
+// report keeps a report of this test's own and gives what it says so far.
 func report(t *testing.T) func() string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "report")
@@ -136,6 +144,7 @@ func TestServerOfAnotherKindIsRefused(t *testing.T) {
 
 func TestServerThatDoesNotAnswerFailsAndKeepsThePassword(t *testing.T) {
 	notShort(t)
+	report(t)
 	for name, address := range map[string]string{
 		"nobody there": fmt.Sprintf("http://elastic:hunter2@127.0.0.1:%d", FreePort(t)),
 		"no scheme":    "elastic:hunter2@127.0.0.1:9200",
@@ -156,6 +165,7 @@ func TestServerThatDoesNotAnswerFailsAndKeepsThePassword(t *testing.T) {
 
 func TestServerIsTrustedByItsAuthorityOnly(t *testing.T) {
 	notShort(t)
+	report(t)
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "elastic" || password != "p@ss" {
 			w.WriteHeader(http.StatusUnauthorized)
