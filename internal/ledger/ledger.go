@@ -43,7 +43,6 @@ CREATE TABLE alerts (
 	place           INTEGER NOT NULL DEFAULT 0,
 	head            BLOB NOT NULL
 );
-CREATE INDEX alerts_source ON alerts (source, source_id);
 CREATE INDEX alerts_time ON alerts (time);
 CREATE INDEX alerts_waiting ON alerts (grp) WHERE notice IS NULL AND decision = 'forward';
 CREATE INDEX alerts_notice ON alerts (notice, place, notice_revision, decision);

@@ -131,7 +131,9 @@ func open(ctx context.Context, o Options) (*DB, error) {
 func dsn(path, mode string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
 	u.RawQuery = mode + "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
-		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)&_pragma=journal_size_limit(67108864)"
+		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)&_pragma=journal_size_limit(67108864)" +
+		// A page that many commits change is written back once in 16,384 pages of the log, which is its limit above.
+		"&_pragma=wal_autocheckpoint(16384)"
 	return u.String()
 }
 
