@@ -221,7 +221,7 @@ func (a *App) probe(ctx context.Context) error {
 	for {
 		err := a.slack.Probe(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 		hint := "messages wait; sending resumes by itself"
 		var rejected *notice.RejectedError

@@ -216,7 +216,7 @@ func (o *outlook) aggregate(ctx context.Context, g *groups, schema *row.Schema, 
 			out.Set(slots[i], v)
 		}
 		for i, a := range g.aggs {
-			v := row.Value{}
+			var v row.Value
 			if a.function == "dc" {
 				v = row.NewInt(distinct[i][keyOf(keys)])
 			} else {

@@ -22,7 +22,7 @@ func readAll(t *testing.T, p *elastic.Pages) map[string]int {
 	seen := map[string]int{}
 	for {
 		hits, err := p.Next(t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -35,7 +35,7 @@ func readAll(t *testing.T, p *elastic.Pages) map[string]int {
 			seen[h.Index+"/"+h.ID]++
 		}
 	}
-	if _, err := p.Next(t.Context()); err != io.EOF {
+	if _, err := p.Next(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("after the end: %v", err)
 	}
 	return seen
@@ -248,7 +248,7 @@ func TestScanFreesWhatTheClusterHolds(t *testing.T) {
 		if n := open(); n != 0 {
 			t.Errorf("%d open after Close", n)
 		}
-		if _, err := p.Next(t.Context()); err == nil || err == io.EOF {
+		if _, err := p.Next(t.Context()); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("a closed scan goes on: %v", err)
 		}
 	})
@@ -269,7 +269,7 @@ func TestScanSaysWhenTheClusterGaveItUp(t *testing.T) {
 		if !errors.Is(err, elastic.ErrExpired) {
 			t.Errorf("%v", err)
 		}
-		if _, again := p.Next(t.Context()); again == nil || again == io.EOF {
+		if _, again := p.Next(t.Context()); again == nil || errors.Is(again, io.EOF) {
 			t.Errorf("a broken scan goes on: %v", again)
 		}
 	})

@@ -132,7 +132,7 @@ func (x *idIndex) add(ctx context.Context, events []event) error {
 	if err != nil {
 		return fmt.Errorf("store ids: %w", err)
 	}
-	defer insert.Close()
+	defer insert.Close() //nolint:errcheck // it ends with the transaction
 	for i := range events {
 		e := &events[i]
 		if e.id == "" {

@@ -112,11 +112,11 @@ func (h *Health) Set(name string, err error, hint string) {
 		if hint != "" {
 			attrs = append(attrs, slog.String("hint", hint))
 		}
-		message := "part degraded"
 		if p.required {
-			message = "part down"
+			h.log.LogAttrs(context.Background(), slog.LevelWarn, "part down", attrs...)
+		} else {
+			h.log.LogAttrs(context.Background(), slog.LevelWarn, "part degraded", attrs...)
 		}
-		h.log.LogAttrs(context.Background(), slog.LevelWarn, message, attrs...)
 	}
 }
 
