@@ -104,7 +104,7 @@ func (b *bench) drain(ctx context.Context, peer bool) (err error) {
 			return err
 		}
 	}
-	medians := print(contestants, all)
+	medians := table(contestants, all)
 	if !peer {
 		return nil
 	}
@@ -136,7 +136,7 @@ func (b *bench) heavy(ctx context.Context) error {
 			return err
 		}
 	}
-	print(contestants, all)
+	table(contestants, all)
 	fmt.Println()
 	return nil
 }
@@ -191,7 +191,7 @@ func (b *bench) one(ctx context.Context, c contestant, from *space, n int) (d dr
 }
 
 // print writes the medians of all runs, and how far the speeds lie apart.
-func print(contestants []contestant, all [][]drained) []drained {
+func table(contestants []contestant, all [][]drained) []drained {
 	fmt.Printf("  %-26s %12s %20s %14s %10s\n", "", "messages/s", "(slowest, fastest)", "CPU/message", "peak RSS")
 	medians := make([]drained, 0, len(all))
 	for k, c := range contestants {

@@ -29,7 +29,8 @@ func TestSearchReadsAClusterAsItReadsAFile(t *testing.T) {
 			keyword := map[string]any{"type": "keyword"}
 			node.Ask(t, "PUT", "/"+index, map[string]any{"mappings": map[string]any{"properties": map[string]any{
 				"@timestamp": map[string]any{"type": "date"}, "event.action": keyword, "event.outcome": keyword, "user.name": keyword,
-				"source.ip": map[string]any{"type": "ip"}}}}, nil)
+				"source.ip": map[string]any{"type": "ip"},
+			}}}, nil)
 			var bulk strings.Builder
 			for line := range strings.Lines(clusterEvents) {
 				bulk.WriteString(`{"index":{}}` + "\n" + line)

@@ -30,7 +30,9 @@ func everywhere(text string) args {
 	return args{
 		"channel": "alerts", "text": text,
 		"blocks": []any{
-			args{"type": "header", "text": p}, args{"type": "section", "text": m, "fields": []any{m, p}}, args{"type": "divider"},
+			args{"type": "header", "text": p},
+			args{"type": "section", "text": m, "fields": []any{m, p}},
+			args{"type": "divider"},
 			args{"type": "context", "elements": []any{m, p, args{"type": "image", "image_url": "https://x.example/i.png", "alt_text": text}}},
 			args{"type": "actions", "elements": []any{args{"type": "button", "text": p, "url": "https://x.example/?" + "q", "value": text}}},
 			args{"type": "image", "image_url": "https://x.example/i.png", "alt_text": text, "title": p},
@@ -95,7 +97,8 @@ func TestThePageShowsWhatWasSaid(t *testing.T) {
 		args{"type": "actions", "elements": []any{args{"type": "button", "style": "danger", "text": args{"type": "plain_text", "text": "Open"}, "url": "https://kibana.example/a"}}},
 	}})
 	shown := ask(t, s, "chat.postMessage", args{"channel": "alerts", "text": "shown above", "attachments": []any{args{"color": "d00000", "blocks": []any{
-		args{"type": "section", "text": args{"type": "mrkdwn", "text": "*inside* <https://kibana.example/b|link>"}}}}}})
+		args{"type": "section", "text": args{"type": "mrkdwn", "text": "*inside* <https://kibana.example/b|link>"}},
+	}}}})
 	ask(t, s, "chat.update", args{"channel": shown["channel"], "ts": shown["ts"], "text": "newer text"})
 	ask(t, s, "chat.postMessage", args{"channel": "alerts", "text": "a reply", "thread_ts": said["ts"]})
 	ask(t, s, "chat.postMessage", args{"channel": "alerts", "text": strings.Repeat("long ", 900)})

@@ -96,8 +96,10 @@ func TestReactionsAreAddedOnce(t *testing.T) {
 	s := NewSlack(SlackOptions{})
 	said := ask(t, s, "chat.postMessage", args{"channel": "alerts", "text": "x"})
 	for _, tt := range []struct{ name, ts, want string }{
-		{"eyes", said["ts"].(string), "ok"}, {"eyes", said["ts"].(string), "already_reacted"},
-		{":eyes:", said["ts"].(string), "invalid_name"}, {"eyes", "1700000000.000001", "message_not_found"},
+		{"eyes", said["ts"].(string), "ok"},
+		{"eyes", said["ts"].(string), "already_reacted"},
+		{":eyes:", said["ts"].(string), "invalid_name"},
+		{"eyes", "1700000000.000001", "message_not_found"},
 	} {
 		if got := code(ask(t, s, "reactions.add", args{"channel": said["channel"], "timestamp": tt.ts, "name": tt.name})); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)

@@ -172,8 +172,10 @@ func TestALightRecordHoldsManyMessages(t *testing.T) {
 	for i := range writers {
 		wg.Go(func() {
 			for j := range each {
-				body, err := json.Marshal(args{"channel": "alerts", "text": "x", "blocks": []any{section(100)},
-					"metadata": args{"event_type": "e", "event_payload": args{"delivery_key": fmt.Sprint(i, "-", j)}}})
+				body, err := json.Marshal(args{
+					"channel": "alerts", "text": "x", "blocks": []any{section(100)},
+					"metadata": args{"event_type": "e", "event_payload": args{"delivery_key": fmt.Sprint(i, "-", j)}},
+				})
 				if err != nil {
 					t.Error(err)
 					return
@@ -198,8 +200,10 @@ func TestALightRecordHoldsManyMessages(t *testing.T) {
 
 func BenchmarkPost(b *testing.B) {
 	s := NewSlack(SlackOptions{Light: true})
-	body, err := json.Marshal(args{"channel": "alerts", "text": "x", "attachments": []any{args{"color": "#d00000", "blocks": []any{section(300), section(300)}}},
-		"metadata": args{"event_type": "e", "event_payload": args{"delivery_key": "k"}}})
+	body, err := json.Marshal(args{
+		"channel": "alerts", "text": "x", "attachments": []any{args{"color": "#d00000", "blocks": []any{section(300), section(300)}}},
+		"metadata": args{"event_type": "e", "event_payload": args{"delivery_key": "k"}},
+	})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -26,9 +26,20 @@ func TestAChannelTakesOneMessageASecondAfterABurst(t *testing.T) {
 			channel string
 			want    string
 		}{
-			{0, "a", "ok"}, {0, "a", "ok"}, {0, "#a", "ok"}, {0, channelID("a"), full}, {0, "b", "ok"},
-			{400 * time.Millisecond, "a", full}, {600 * time.Millisecond, "a", "ok"}, {0, "a", full},
-			{time.Second, "a", "ok"}, {time.Second, "a", "ok"}, {10 * time.Second, "a", "ok"}, {0, "a", "ok"}, {0, "a", "ok"}, {0, "a", full},
+			{0, "a", "ok"},
+			{0, "a", "ok"},
+			{0, "#a", "ok"},
+			{0, channelID("a"), full},
+			{0, "b", "ok"},
+			{400 * time.Millisecond, "a", full},
+			{600 * time.Millisecond, "a", "ok"},
+			{0, "a", full},
+			{time.Second, "a", "ok"},
+			{time.Second, "a", "ok"},
+			{10 * time.Second, "a", "ok"},
+			{0, "a", "ok"},
+			{0, "a", "ok"},
+			{0, "a", full},
 		}
 		for i, step := range steps {
 			time.Sleep(step.wait)

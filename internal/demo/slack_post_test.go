@@ -217,8 +217,10 @@ func TestLongTextsAreSplitAndVeryLongOnesCut(t *testing.T) {
 	}
 	for _, tt := range tests {
 		s := NewSlack(SlackOptions{})
-		body := ask(t, s, "chat.postMessage", args{"channel": "alerts", "text": tt.text, "blocks": []any{section(3)},
-			"metadata": args{"event_type": "e", "event_payload": args{"delivery_key": "k"}}})
+		body := ask(t, s, "chat.postMessage", args{
+			"channel": "alerts", "text": tt.text, "blocks": []any{section(3)},
+			"metadata": args{"event_type": "e", "event_payload": args{"delivery_key": "k"}},
+		})
 		said := s.Messages("alerts")
 		var whole strings.Builder
 		for i, m := range said {
@@ -241,16 +243,26 @@ func TestChannelsTakeOrRefuse(t *testing.T) {
 	s := NewSlack(SlackOptions{
 		Tokens: []SlackToken{{Token: DemoToken}, {Token: "xoxb-small", Scopes: small}},
 		Channels: []SlackChannel{
-			{Name: "alerts"}, {ID: "C0OLD", Name: "old", Archived: true}, {Name: "public", Outside: true},
-			{Name: "secret", Private: true, Outside: true}, {Name: "ours", Private: true}, {Name: "town", Error: "restricted_action"},
+			{Name: "alerts"},
+			{ID: "C0OLD", Name: "old", Archived: true},
+			{Name: "public", Outside: true},
+			{Name: "secret", Private: true, Outside: true},
+			{Name: "ours", Private: true},
+			{Name: "town", Error: "restricted_action"},
 		},
 	})
 	tests := []struct{ token, channel, want string }{
-		{DemoToken, "alerts", "ok"}, {DemoToken, "#alerts", "ok"}, {DemoToken, channelID("alerts"), "ok"},
-		{DemoToken, "#nowhere", "channel_not_found"}, {DemoToken, "C0NOWHERE", "channel_not_found"},
-		{DemoToken, "old", "is_archived"}, {DemoToken, "C0OLD", "is_archived"},
-		{DemoToken, "public", "ok"}, {"xoxb-small", "public", "not_in_channel"},
-		{DemoToken, "secret", "channel_not_found"}, {DemoToken, "ours", "ok"},
+		{DemoToken, "alerts", "ok"},
+		{DemoToken, "#alerts", "ok"},
+		{DemoToken, channelID("alerts"), "ok"},
+		{DemoToken, "#nowhere", "channel_not_found"},
+		{DemoToken, "C0NOWHERE", "channel_not_found"},
+		{DemoToken, "old", "is_archived"},
+		{DemoToken, "C0OLD", "is_archived"},
+		{DemoToken, "public", "ok"},
+		{"xoxb-small", "public", "not_in_channel"},
+		{DemoToken, "secret", "channel_not_found"},
+		{DemoToken, "ours", "ok"},
 		{DemoToken, "town", "restricted_action"},
 	}
 	post := func(token, channel string) string {

@@ -98,7 +98,8 @@ func TestSlackGoPostsUpdatesAndReads(t *testing.T) {
 	blocks := []slack.Block{
 		slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, "Critical", true, false)),
 		slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, "*malware* on `web-1`", false, false), []*slack.TextBlockObject{
-			slack.NewTextBlockObject(slack.MarkdownType, "*Host*\nweb-1", false, false)}, nil),
+			slack.NewTextBlockObject(slack.MarkdownType, "*Host*\nweb-1", false, false),
+		}, nil),
 		slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, "now", false, false)),
 		slack.NewDividerBlock(),
 		slack.NewActionBlock("", slack.NewButtonBlockElement("open", "1", slack.NewTextBlockObject(slack.PlainTextType, "Open", false, false)).WithURL("https://kibana.example/x")),

@@ -35,9 +35,12 @@ func TestWebhooksAnswerInPlainText(t *testing.T) {
 	s := NewSlack(SlackOptions{
 		Channels: []SlackChannel{{Name: "alerts"}, {Name: "old", Archived: true}},
 		Webhooks: []SlackWebhook{
-			{Path: DemoWebhook, Channel: "alerts"}, {Path: "/services/T0/B1/off", Channel: "alerts", Error: "no_active_hooks"},
-			{Path: "/services/T0/B1/token", Channel: "alerts", Error: "invalid_token"}, {Path: "/services/T0/B1/old", Channel: "old"},
-			{Path: "/services/T0/B1/gone", Channel: "gone"}, {Path: "/services/T0/B1/rollup", Channel: "alerts", Error: "rollup_error"},
+			{Path: DemoWebhook, Channel: "alerts"},
+			{Path: "/services/T0/B1/off", Channel: "alerts", Error: "no_active_hooks"},
+			{Path: "/services/T0/B1/token", Channel: "alerts", Error: "invalid_token"},
+			{Path: "/services/T0/B1/old", Channel: "old"},
+			{Path: "/services/T0/B1/gone", Channel: "gone"},
+			{Path: "/services/T0/B1/rollup", Channel: "alerts", Error: "rollup_error"},
 		},
 	})
 	post := func(path, kind, body string) *httptest.ResponseRecorder {

@@ -51,8 +51,11 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		{"proxy unreadable", elastic.Options{URLs: url, ProxyURL: "http://u:topsecret@proxy:port"}, []string{"proxy_url is not"}},
 		{"time-out", elastic.Options{URLs: url, Timeout: -1}, []string{"timeout is negative"}},
 		{"cloud id", elastic.Options{CloudID: "mine:!!!"}, []string{"cloud_id cannot be read"}},
-		{"all at once", elastic.Options{APIKey: "topsecret", CAFingerprint: "x", ProxyURL: ":", Timeout: -1},
-			[]string{"urls is empty", "api_key", "ca_fingerprint", "proxy_url", "timeout"}},
+		{
+			"all at once",
+			elastic.Options{APIKey: "topsecret", CAFingerprint: "x", ProxyURL: ":", Timeout: -1},
+			[]string{"urls is empty", "api_key", "ca_fingerprint", "proxy_url", "timeout"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := elastic.New(tc.o)

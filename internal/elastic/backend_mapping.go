@@ -47,9 +47,11 @@ type mapped struct {
 }
 
 // harmless are the parameters of a mapping that change nothing of what a field finds or holds.
-var harmless = []string{"type", "ignore_above", "eager_global_ordinals", "norms", "index_options", "similarity", "fields", "store", "meta",
+var harmless = []string{
+	"type", "ignore_above", "eager_global_ordinals", "norms", "index_options", "similarity", "fields", "store", "meta",
 	"time_series_dimension", "time_series_metric", "coerce", "split_queries_on_whitespace", "fielddata", "index_prefixes", "index_phrases",
-	"copy_to", "boost", "term_vector", "format"}
+	"copy_to", "boost", "term_vector", "format",
+}
 
 // schemas reads the mappings and settings of indices. It needs the privilege view_index_metadata.
 func (c *Client) schemas(ctx context.Context, indices []string) (*schemas, error) {
@@ -267,8 +269,10 @@ func family(typ string) string {
 }
 
 // integers are the ranges of the whole numbers' types.
-var integers = map[string][2]int64{"long": {math.MinInt64, math.MaxInt64}, "integer": {math.MinInt32, math.MaxInt32},
-	"short": {math.MinInt16, math.MaxInt16}, "byte": {math.MinInt8, math.MaxInt8}}
+var integers = map[string][2]int64{
+	"long": {math.MinInt64, math.MaxInt64}, "integer": {math.MinInt32, math.MaxInt32},
+	"short": {math.MinInt16, math.MaxInt16}, "byte": {math.MinInt8, math.MaxInt8},
+}
 
 // indexed is how a field can be asked for in every index. Words says that the language searches it by
 // words.

@@ -134,7 +134,8 @@ func TestBackendReadsAllPages(t *testing.T) {
 		const count = 12_500
 		for n := range count {
 			writes = append(writes, elastic.Write{Op: "create", Index: name, ID: fmt.Sprintf("%05d", n*7919%count), Doc: map[string]any{
-				"@timestamp": "2024-01-01T00:00:00.001Z", "user": fmt.Sprint("u", n%12_001), "n": n}})
+				"@timestamp": "2024-01-01T00:00:00.001Z", "user": fmt.Sprint("u", n%12_001), "n": n,
+			}})
 		}
 		if _, err := c.Bulk(t.Context(), writes, "true"); err != nil {
 			t.Fatal(err)
@@ -189,8 +190,10 @@ func TestMappingsSayWhatValuesAre(t *testing.T) {
 			want  []string
 		}{
 			{"| stats count by user.name", []string{`{"user.name":"5","count":2}`, `{"user.name":"5.0","count":2}`, `{"user.name":"true","count":1}`}},
-			{"| stats count, sum(port), max(port) by port", []string{`{"port":1,"count":1,"sum(port)":1,"max(port)":1}`, `{"port":2,"count":1,"sum(port)":2,"max(port)":2}`,
-				`{"port":3,"count":1,"sum(port)":3,"max(port)":3}`, `{"port":22,"count":3,"sum(port)":66,"max(port)":22}`}},
+			{"| stats count, sum(port), max(port) by port", []string{
+				`{"port":1,"count":1,"sum(port)":1,"max(port)":1}`, `{"port":2,"count":1,"sum(port)":2,"max(port)":2}`,
+				`{"port":3,"count":1,"sum(port)":3,"max(port)":3}`, `{"port":22,"count":3,"sum(port)":66,"max(port)":22}`,
+			}},
 			{"| stats count by flag", []string{`{"flag":false,"count":1}`, `{"flag":true,"count":2}`}},
 			{"| stats count by source.ip", []string{`{"source.ip":"10.0.0.1","count":2}`, `{"source.ip":"2001:db8::1","count":2}`}},
 			{"score:2.5 | stats count, max(score)", []string{`{"count":2,"max(score)":2.5}`}},

@@ -50,7 +50,8 @@ func store(t *testing.T, c *elastic.Client, name string, mapping any, documents 
 	t.Helper()
 	for _, part := range []string{"-a", "-b"} {
 		if err := c.Do(t.Context(), http.MethodPut, "/"+name+part, nil, map[string]any{
-			"settings": map[string]any{"number_of_shards": 2, "number_of_replicas": 0}, "mappings": mapping}, nil); err != nil {
+			"settings": map[string]any{"number_of_shards": 2, "number_of_replicas": 0}, "mappings": mapping,
+		}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

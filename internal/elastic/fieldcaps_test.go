@@ -12,7 +12,8 @@ func TestFieldCapsOfRealNodes(t *testing.T) {
 	onEach(t, func(t *testing.T, c *elastic.Client, name string) {
 		create(t, c, name+"-1", 1)
 		if err := c.Do(t.Context(), "PUT", "/"+name+"-2", nil, map[string]any{"mappings": map[string]any{"properties": map[string]any{
-			"user": map[string]any{"type": "text", "fields": map[string]any{"keyword": map[string]any{"type": "keyword"}}}}}}, nil); err != nil {
+			"user": map[string]any{"type": "text", "fields": map[string]any{"keyword": map[string]any{"type": "keyword"}}},
+		}}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		fields := []string{"user", "user.keyword", "n", "none"}

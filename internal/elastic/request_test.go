@@ -166,7 +166,11 @@ func TestRetryAfterIsToldAndNothingHammers(t *testing.T) {
 			header string
 			want   time.Duration
 		}{
-			{"", 0}, {"7", 7 * time.Second}, {"-3", 0}, {"99999999", 24 * time.Hour}, {"soon", 0},
+			{"", 0},
+			{"7", 7 * time.Second},
+			{"-3", 0},
+			{"99999999", 24 * time.Hour},
+			{"soon", 0},
 			{time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat), 90 * time.Second},
 			{time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), 0},
 		} {

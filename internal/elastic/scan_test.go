@@ -322,20 +322,41 @@ func TestScanFindsTheWayToPageAndRemembersIt(t *testing.T) {
 		server        standIn
 		first, second string
 	}{
-		{"Elasticsearch", standIn{pit: "_pit", shardDoc: true},
-			"POST _pit, POST _search, DELETE _pit", "POST _pit, POST _search, DELETE _pit"},
-		{"OpenSearch", standIn{noPIT: noHandler},
-			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll"},
-		{"Elasticsearch 7.10", standIn{pit: "_pit"},
-			"POST _pit, POST _search, DELETE _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll"},
-		{"Elasticsearch 7.6", standIn{noPIT: says(400, `{"error":{"root_cause":[{"type":"parse_exception","reason":"request body is required"}],"type":"parse_exception","reason":"request body is required"},"status":400}`)},
-			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll"},
-		{"no right to points in time", standIn{noPIT: says(403, `{"error":{"type":"security_exception","reason":"no permissions"},"status":403}`)},
-			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll"},
-		{"a proxy that knows searches only", standIn{noPIT: says(404, `not here`)},
-			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll"},
-		{"another method", standIn{noPIT: says(405, `{"error":"Incorrect HTTP method","status":405}`)},
-			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll"},
+		{
+			"Elasticsearch",
+			standIn{pit: "_pit", shardDoc: true},
+			"POST _pit, POST _search, DELETE _pit", "POST _pit, POST _search, DELETE _pit",
+		},
+		{
+			"OpenSearch",
+			standIn{noPIT: noHandler},
+			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll",
+		},
+		{
+			"Elasticsearch 7.10",
+			standIn{pit: "_pit"},
+			"POST _pit, POST _search, DELETE _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll",
+		},
+		{
+			"Elasticsearch 7.6",
+			standIn{noPIT: says(400, `{"error":{"root_cause":[{"type":"parse_exception","reason":"request body is required"}],"type":"parse_exception","reason":"request body is required"},"status":400}`)},
+			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll",
+		},
+		{
+			"no right to points in time",
+			standIn{noPIT: says(403, `{"error":{"type":"security_exception","reason":"no permissions"},"status":403}`)},
+			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll",
+		},
+		{
+			"a proxy that knows searches only",
+			standIn{noPIT: says(404, `not here`)},
+			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll",
+		},
+		{
+			"another method",
+			standIn{noPIT: says(405, `{"error":"Incorrect HTTP method","status":405}`)},
+			"POST _pit, POST _search, POST scroll, DELETE scroll", "POST _search, POST scroll, DELETE scroll",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := client(t, elastic.Options{URLs: []string{serve(t, &tc.server)}})

@@ -21,8 +21,10 @@ func TestPartialAnswersAreErrors(t *testing.T) {
 		{"whole", `{"took":3,"timed_out":false,"_shards":{"total":5,"successful":5,"skipped":4,"failed":0},"_clusters":{"total":2,"successful":2,"skipped":0,"running":0,"partial":0,"failed":0},"hits":{"hits":[]}}`, nil},
 		{"no shards at all", `{"_shards":{"total":0,"successful":0,"failed":0},"hits":{"hits":[]}}`, nil},
 		{"terminate_after not reached", `{"terminated_early":false,"_shards":{"total":1,"successful":1,"failed":0},"hits":{"hits":[]}}`, nil},
-		{"failed shards", `{"_shards":{"total":5,"successful":3,"failed":2,"failures":[{"shard":1,"index":"logs-1","node":"n","reason":{"type":"illegal_argument_exception","reason":"Text fields are not optimised","caused_by":{"type":"x","reason":"deep"}}}]},"hits":{"hits":[]}}`,
-			&elastic.PartialError{Failed: 2, Total: 5, Type: "illegal_argument_exception", Reason: "Text fields are not optimised: deep", Index: "logs-1"}},
+		{
+			"failed shards", `{"_shards":{"total":5,"successful":3,"failed":2,"failures":[{"shard":1,"index":"logs-1","node":"n","reason":{"type":"illegal_argument_exception","reason":"Text fields are not optimised","caused_by":{"type":"x","reason":"deep"}}}]},"hits":{"hits":[]}}`,
+			&elastic.PartialError{Failed: 2, Total: 5, Type: "illegal_argument_exception", Reason: "Text fields are not optimised: deep", Index: "logs-1"},
+		},
 		{"shards without a copy, not told as failed", `{"_shards":{"total":5,"successful":4,"failed":0},"hits":{"hits":[]}}`, &elastic.PartialError{Failed: 1, Total: 5}},
 		{"timed out", `{"timed_out":true,"_shards":{"total":5,"successful":5,"failed":0},"hits":{"hits":[]}}`, &elastic.PartialError{Total: 5, TimedOut: true}},
 		{"ended early", `{"terminated_early":true,"_shards":{"total":1,"successful":1,"failed":0},"hits":{"hits":[]}}`, &elastic.PartialError{Total: 1, TerminatedEarly: true}},

@@ -67,8 +67,10 @@ func (s *Store) serveBulk(w http.ResponseWriter, r *http.Request, index string) 
 	}
 	if err != nil {
 		s.log.Error("bulk request not stored", "error", err)
-		answerError(w, r, &Failure{http.StatusServiceUnavailable, "unavailable_shards_exception",
-			"the log store could not write the events: its own log says why; send them again"})
+		answerError(w, r, &Failure{
+			http.StatusServiceUnavailable, "unavailable_shards_exception",
+			"the log store could not write the events: its own log says why; send them again",
+		})
 		return
 	}
 	answerBulk(w, r, items, outcomes, time.Since(began))
@@ -98,8 +100,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *Failure) {
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	kind = strings.ToLower(strings.TrimSpace(kind))
 	if kind != "application/json" && kind != "application/x-ndjson" && !strings.HasPrefix(kind, "application/vnd.elasticsearch+") {
-		return nil, &Failure{http.StatusNotAcceptable, "media_type_header_exception",
-			"Content-Type header [" + clip(kind, 80) + "] is not supported: send application/x-ndjson"}
+		return nil, &Failure{
+			http.StatusNotAcceptable, "media_type_header_exception",
+			"Content-Type header [" + clip(kind, 80) + "] is not supported: send application/x-ndjson",
+		}
 	}
 	var body io.Reader = http.MaxBytesReader(w, r.Body, maxBody)
 	switch encoding := r.Header.Get("Content-Encoding"); strings.ToLower(encoding) {
@@ -111,13 +115,17 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *Failure) {
 		}
 		body = unzipped
 	default:
-		return nil, &Failure{http.StatusUnsupportedMediaType, "illegal_argument_exception",
-			"Content-Encoding [" + clip(encoding, 80) + "] is not supported: send gzip, or the text as it is"}
+		return nil, &Failure{
+			http.StatusUnsupportedMediaType, "illegal_argument_exception",
+			"Content-Encoding [" + clip(encoding, 80) + "] is not supported: send gzip, or the text as it is",
+		}
 	}
 	b, err := io.ReadAll(io.LimitReader(body, maxBody+1))
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) || len(b) > maxBody {
-		return nil, &Failure{http.StatusRequestEntityTooLarge, "content_too_long_exception",
-			fmt.Sprintf("the request has more than %d bytes: send fewer events at once", maxBody)}
+		return nil, &Failure{
+			http.StatusRequestEntityTooLarge, "content_too_long_exception",
+			fmt.Sprintf("the request has more than %d bytes: send fewer events at once", maxBody),
+		}
 	}
 	if err != nil {
 		return nil, invalid("the body cannot be read: " + err.Error())

@@ -52,22 +52,30 @@ func TestBulkAnswersEachItemAsElasticsearch(t *testing.T) {
 	s := open(t, t.TempDir())
 	ok := `"_version":1,"result":"created","_shards":{"total":1,"successful":1,"failed":0},"_seq_no":N,"_primary_term":1,"status":201}`
 	for _, c := range []struct{ name, url, body, want string }{
-		{"create", "/_bulk", `{"create":{"_index":"a"}}` + "\n" + `{"m":1}` + "\n",
-			`{"took":N,"errors":false,"items":[{"create":{"_index":"a","_id":"GENERATED",` + ok + `}]}`},
-		{"index of the path", "/b/_bulk?refresh", "\n" + `{"index":{}}` + "\r\n" + `{"m":2}` + "\r\n\r\n" + `{"index":{"_index":"c","_type":"_doc","_id":7,"routing":"x"}}` + "\n" + `{"m":3}` + "\n",
-			`{"took":N,"errors":false,"items":[{"index":{"_index":"b","_id":"GENERATED",` + ok + `},{"index":{"_index":"c","_id":"7",` + ok + `}]}`},
-		{"the same again", "/c/_bulk", `{"index":{"_id":"7"}}` + "\n" + `{"m":3}` + "\n" + `{"index":{"_id":"7"}}` + "\n" + `{"m":4}` + "\n" + `{"create":{"_id":"7"}}` + "\n" + `{"m":3}` + "\n",
+		{
+			"create", "/_bulk", `{"create":{"_index":"a"}}` + "\n" + `{"m":1}` + "\n",
+			`{"took":N,"errors":false,"items":[{"create":{"_index":"a","_id":"GENERATED",` + ok + `}]}`,
+		},
+		{
+			"index of the path", "/b/_bulk?refresh", "\n" + `{"index":{}}` + "\r\n" + `{"m":2}` + "\r\n\r\n" + `{"index":{"_index":"c","_type":"_doc","_id":7,"routing":"x"}}` + "\n" + `{"m":3}` + "\n",
+			`{"took":N,"errors":false,"items":[{"index":{"_index":"b","_id":"GENERATED",` + ok + `},{"index":{"_index":"c","_id":"7",` + ok + `}]}`,
+		},
+		{
+			"the same again", "/c/_bulk", `{"index":{"_id":"7"}}` + "\n" + `{"m":3}` + "\n" + `{"index":{"_id":"7"}}` + "\n" + `{"m":4}` + "\n" + `{"create":{"_id":"7"}}` + "\n" + `{"m":3}` + "\n",
 			`{"took":N,"errors":true,"items":[` +
 				`{"index":{"_index":"c","_id":"7","_version":1,"result":"noop","_shards":{"total":1,"successful":1,"failed":0},"_primary_term":1,"status":200}},` +
 				`{"index":{"_index":"c","_id":"7","status":409,"error":{"type":"version_conflict_engine_exception","reason":"[7]: append-only: a document with this id and other content exists; the log store never changes a document, so give the changed one an id of its own"}}},` +
-				`{"create":{"_index":"c","_id":"7","status":409,"error":{"type":"version_conflict_engine_exception","reason":"[7]: version conflict, document already exists (current version [1])"}}}]}`},
-		{"what cannot be", "/d/_bulk", `{"delete":{"_id":"1"}}` + "\n" + `{"update":{"_id":"1"}}` + "\n" + `{"doc":{}}` + "\n" + `{"create":{}}` + "\n" + `{"m":` + "\n" + `{"create":{"_id":""}}` + "\n" + `{}` + "\n" + `{"create":{}}` + "\n" + `{"last":1}` + "\n",
+				`{"create":{"_index":"c","_id":"7","status":409,"error":{"type":"version_conflict_engine_exception","reason":"[7]: version conflict, document already exists (current version [1])"}}}]}`,
+		},
+		{
+			"what cannot be", "/d/_bulk", `{"delete":{"_id":"1"}}` + "\n" + `{"update":{"_id":"1"}}` + "\n" + `{"doc":{}}` + "\n" + `{"create":{}}` + "\n" + `{"m":` + "\n" + `{"create":{"_id":""}}` + "\n" + `{}` + "\n" + `{"create":{}}` + "\n" + `{"last":1}` + "\n",
 			`{"took":N,"errors":true,"items":[` +
 				`{"delete":{"_index":"d","_id":"1","status":400,"error":{"type":"illegal_argument_exception","reason":"the log store is append-only: delete is not possible, only index and create"}}},` +
 				`{"update":{"_index":"d","_id":"1","status":400,"error":{"type":"illegal_argument_exception","reason":"the log store is append-only: update is not possible, only index and create"}}},` +
 				`{"create":{"_index":"d","_id":null,"status":400,"error":{"type":"document_parsing_exception","reason":"the document is not JSON: unexpected end of JSON input"}}},` +
 				`{"create":{"_index":"d","_id":null,"status":400,"error":{"type":"illegal_argument_exception","reason":"if _id is specified it must not be empty"}}},` +
-				`{"create":{"_index":"d","_id":"GENERATED",` + ok + `}]}`},
+				`{"create":{"_index":"d","_id":"GENERATED",` + ok + `}]}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := ask(s, "POST", c.url, c.body)

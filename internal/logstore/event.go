@@ -55,8 +55,10 @@ func parseEvent(parser *fastjson.Parser, index, id string, source []byte) (event
 		return e, f
 	}
 	if len(id) > 512 {
-		return e, &Failure{http.StatusBadRequest, "illegal_argument_exception",
-			fmt.Sprintf("id is too long, must be no longer than 512 bytes but was: %d", len(id))}
+		return e, &Failure{
+			http.StatusBadRequest, "illegal_argument_exception",
+			fmt.Sprintf("id is too long, must be no longer than 512 bytes but was: %d", len(id)),
+		}
 	}
 	if !utf8.Valid(source) {
 		return e, unreadable("the document is not valid UTF-8")
@@ -80,8 +82,10 @@ func parseEvent(parser *fastjson.Parser, index, id string, source []byte) (event
 	e.time, e.dated = stamp, dated
 	e.columns = columnsOf(&e, v)
 	if logstorage.EstimatedJSONRowLen(e.columns) > maxRow {
-		return e, &Failure{http.StatusRequestEntityTooLarge, "illegal_argument_exception",
-			fmt.Sprintf("the document has %d bytes, too many for the log store (about 2,000,000)", len(source))}
+		return e, &Failure{
+			http.StatusRequestEntityTooLarge, "illegal_argument_exception",
+			fmt.Sprintf("the document has %d bytes, too many for the log store (about 2,000,000)", len(source)),
+		}
 	}
 	return e, nil
 }

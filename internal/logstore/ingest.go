@@ -262,7 +262,9 @@ func (s *Store) full() *Failure {
 	if free >= uint64(s.options.FreeSpaceFloor) {
 		return nil
 	}
-	return &Failure{http.StatusTooManyRequests, "es_rejected_execution_exception",
+	return &Failure{
+		http.StatusTooManyRequests, "es_rejected_execution_exception",
 		fmt.Sprintf("the disk of the log store has %d MiB free, less than the %d MiB it keeps: free some space, or lower its retention or size",
-			free>>20, s.options.FreeSpaceFloor>>20)}
+			free>>20, s.options.FreeSpaceFloor>>20),
+	}
 }

@@ -297,8 +297,18 @@ func TestGlob(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		{"a", "a", true}, {"a", "ab", false}, {"a*", "a", true}, {"*", "", true}, {"*b", "ab", true}, {"*b", "ba", false},
-		{"a*a", "a", false}, {"a*a", "aa", true}, {"a*b*c", "aXbYc", true}, {"a*b*c", "acb", false}, {"*ab", "aab", true}, {"**", "x", true},
+		{"a", "a", true},
+		{"a", "ab", false},
+		{"a*", "a", true},
+		{"*", "", true},
+		{"*b", "ab", true},
+		{"*b", "ba", false},
+		{"a*a", "a", false},
+		{"a*a", "aa", true},
+		{"a*b*c", "aXbYc", true},
+		{"a*b*c", "acb", false},
+		{"*ab", "aab", true},
+		{"**", "x", true},
 	} {
 		if got := glob(c.pattern, c.name); got != c.want {
 			t.Errorf("glob(%q, %q) = %t", c.pattern, c.name, got)

@@ -60,8 +60,10 @@ func (s *Store) serve(w http.ResponseWriter, r *http.Request) {
 	case len(parts) == 1 && first != "" && !strings.HasPrefix(first, "_"):
 		s.serveIndex(w, r, first)
 	default:
-		answerError(w, r, &Failure{http.StatusNotFound, "illegal_argument_exception",
-			fmt.Sprintf("no handler found for uri [%s] and method [%s]: the log store speaks _bulk only", clip(r.URL.Path, 200), r.Method)})
+		answerError(w, r, &Failure{
+			http.StatusNotFound, "illegal_argument_exception",
+			fmt.Sprintf("no handler found for uri [%s] and method [%s]: the log store speaks _bulk only", clip(r.URL.Path, 200), r.Method),
+		})
 	}
 }
 
@@ -167,8 +169,10 @@ func (s *Store) serveRefresh(w http.ResponseWriter, r *http.Request) {
 
 func notAllowed(w http.ResponseWriter, r *http.Request, allowed string) {
 	w.Header().Set("Allow", allowed)
-	answerError(w, r, &Failure{http.StatusMethodNotAllowed, "illegal_argument_exception",
-		fmt.Sprintf("Incorrect HTTP method for uri [%s] and method [%s], allowed: [%s]", clip(r.URL.Path, 200), r.Method, allowed)})
+	answerError(w, r, &Failure{
+		http.StatusMethodNotAllowed, "illegal_argument_exception",
+		fmt.Sprintf("Incorrect HTTP method for uri [%s] and method [%s], allowed: [%s]", clip(r.URL.Path, 200), r.Method, allowed),
+	})
 }
 
 // answerError writes an error of the whole request in Elasticsearch's shape.

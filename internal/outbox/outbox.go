@@ -67,6 +67,9 @@ CREATE TABLE notices (
 	body             BLOB NOT NULL
 );
 CREATE INDEX notices_open ON notices (state, channel, seq) WHERE state IN ('queued', 'sending', 'doubt');
+CREATE INDEX notices_queued ON notices (channel, seq) WHERE state = 'queued';
+CREATE INDEX notices_doubt ON notices (seq) WHERE state = 'doubt';
+CREATE INDEX notices_failed ON notices (seq) WHERE state = 'failed';
 CREATE INDEX notices_posted ON notices (channel, posted_at);
 `}}
 

@@ -194,12 +194,16 @@ var randomQuery = rapid.Custom(func(t *rapid.T) string {
 		sign := rapid.SampledFrom([]string{"", "- "}).Draw(t, "sign")
 		return q + " | sort " + sign + "_time | head " + fmt.Sprint(rapid.IntRange(1, 9).Draw(t, "n")) + " | fields @timestamp, user.name"
 	}
-	aggs := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"count", "count(port)", "count(tags)", "sum(port)", "avg(port)", "min(port)", "max(port)",
-		"range(port)", "sum(bytes)", "min(bytes)", "max(score)", "sum(score)", "avg(bytes)", "count(flag)", "dc(user.name)", "dc(source.ip)", "dc(tags)", "dc(flag)", "max(label)"}),
+	aggs := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
+		"count", "count(port)", "count(tags)", "sum(port)", "avg(port)", "min(port)", "max(port)",
+		"range(port)", "sum(bytes)", "min(bytes)", "max(score)", "sum(score)", "avg(bytes)", "count(flag)", "dc(user.name)", "dc(source.ip)", "dc(tags)", "dc(flag)", "max(label)",
+	}),
 		1, 3, rapid.ID).Draw(t, "aggregates")
 	q += " | stats " + strings.Join(aggs, ", ")
-	by := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"user.name", "host.name", "event.code", "tags", "source.ip", "port", "flag", "note", "label",
-		"span(_time, 5m)", "missing.field"}), 0, 2, rapid.ID).Draw(t, "by")
+	by := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
+		"user.name", "host.name", "event.code", "tags", "source.ip", "port", "flag", "note", "label",
+		"span(_time, 5m)", "missing.field",
+	}), 0, 2, rapid.ID).Draw(t, "by")
 	if len(by) > 0 {
 		q += " by " + strings.Join(by, ", ")
 	}

@@ -58,8 +58,10 @@ var boundValues = map[string][]any{
 	"secret":  {"root", "x"},
 }
 
-var boundTexts = []string{"root", "ro*", "*", "*oo*", "10.0.0.1", "10.0.0.0/8", "10.0.0.0/33", "::ffff:10.0.0.1", "2001:db8::1", "2024", "2024-07-01",
-	"2024-07-01T00:00:00Z", "now", "now-1d/d", "5", "5.0", "5.5", "+5", "1e3", "99999999999999999999", "99999999999", "true", "false", "failed", "FAILED password", "null", "", "x"}
+var boundTexts = []string{
+	"root", "ro*", "*", "*oo*", "10.0.0.1", "10.0.0.0/8", "10.0.0.0/33", "::ffff:10.0.0.1", "2001:db8::1", "2024", "2024-07-01",
+	"2024-07-01T00:00:00Z", "now", "now-1d/d", "5", "5.0", "5.5", "+5", "1e3", "99999999999999999999", "99999999999", "true", "false", "failed", "FAILED password", "null", "", "x",
+}
 
 var boundNames = []string{"kw", "kw.keyword", "txt", "message", "n", "d", "flag", "ip", "at", "secret", "absent", "k*"}
 

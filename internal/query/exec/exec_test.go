@@ -101,8 +101,10 @@ func TestTopRowsOfAnEndlessOrderFitInMemory(t *testing.T) {
 }
 
 func TestValuesCannotGrowWithoutEnd(t *testing.T) {
-	for _, text := range []string{"* | eval a = concat(n, n)" + strings.Repeat(", a = concat(a, a)", 60) + " | table a",
-		"* | eval a = mvappend(n, n)" + strings.Repeat(", a = mvappend(a, a)", 60) + " | table a"} {
+	for _, text := range []string{
+		"* | eval a = concat(n, n)" + strings.Repeat(", a = concat(a, a)", 60) + " | table a",
+		"* | eval a = mvappend(n, n)" + strings.Repeat(", a = mvappend(a, a)", 60) + " | table a",
+	} {
 		if _, err := runOn(t.Context(), t, &counting{limit: 1}, text, 0); err == nil || !strings.Contains(err.Error(), "more than 64 MB") {
 			t.Errorf("error %v", err)
 		}
