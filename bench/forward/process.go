@@ -30,11 +30,7 @@ type usage struct {
 }
 
 func build(ctx context.Context, to string) error {
-	args := []string{"build", "-trimpath", "-o", to}
-	if overlay := os.Getenv("TOCSIN_TEST_OVERLAY"); overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/tocsin")...)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", to, "./cmd/tocsin")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build tocsin: %w\n%s", err, out)

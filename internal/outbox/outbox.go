@@ -68,6 +68,7 @@ CREATE TABLE notices (
 );
 CREATE INDEX notices_open ON notices (state, channel, seq) WHERE state IN ('queued', 'sending', 'doubt');
 CREATE INDEX notices_queued ON notices (channel, seq) WHERE state = 'queued';
+CREATE INDEX notices_edits ON notices (seq) WHERE state = 'queued' AND said_revision > 0 AND anew = 0;
 CREATE INDEX notices_doubt ON notices (seq) WHERE state = 'doubt';
 CREATE INDEX notices_failed ON notices (seq) WHERE state = 'failed';
 CREATE INDEX notices_posted ON notices (channel, posted_at);

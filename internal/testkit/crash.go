@@ -32,11 +32,7 @@ func Binary(t testing.TB) string {
 			return
 		}
 		built = filepath.Join(dir, "tocsin")
-		args := []string{"build", "-o", built}
-		if overlay := os.Getenv("TOCSIN_TEST_OVERLAY"); overlay != "" {
-			args = append(args, "-overlay", overlay)
-		}
-		cmd := exec.Command("go", append(args, "./cmd/tocsin")...)
+		cmd := exec.Command("go", "build", "-o", built, "./cmd/tocsin")
 		cmd.Dir = Root(t)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			buildErr = fmt.Errorf("build tocsin: %w\n%s", err, out)
