@@ -26,7 +26,7 @@ import (
 )
 
 // page is how many documents the program reads and commits at once.
-const page = 500
+const page = 200
 
 // hand holds documents in memory that Go's collector does not see, so that it works as hard as it would
 // in a process that reads them from a cluster.

@@ -108,7 +108,7 @@ func open(ctx context.Context, o Options) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	pool, err := sql.Open("sqlite", dsn(path, ""))
+	pool, err := sql.Open("sqlite", dsn(path, writing))
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	read, err := sql.Open("sqlite", dsn(path, "_pragma=query_only(1)&"))
+	read, err := sql.Open("sqlite", dsn(path, reading))
 	if err != nil {
 		return nil, errors.Join(err, writer.Close(), pool.Close())
 	}
@@ -128,10 +128,17 @@ func open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
+// What the connections differ in. A look at everything leaves a cache full of what no one asks for again,
+// so those that read get a small one, in KiB.
+const (
+	writing = "_pragma=cache_size(-8000)&"
+	reading = "_pragma=query_only(1)&_pragma=cache_size(-2000)&"
+)
+
 func dsn(path, mode string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
 	u.RawQuery = mode + "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
-		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)&_pragma=journal_size_limit(67108864)" +
+		"&_pragma=foreign_keys(1)&_pragma=journal_size_limit(67108864)" +
 		// A page that many commits change is written back once in 16,384 pages of the log, which is its limit above.
 		"&_pragma=wal_autocheckpoint(16384)"
 	return u.String()
