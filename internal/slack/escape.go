@@ -228,8 +228,10 @@ func target(raw string) (string, bool) {
 		strings.ContainsAny(u.Host, "<>|&\"'`") {
 		return "", false
 	}
-	return strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", `"`, "%22", "`", "%60", "&", "&amp;").Replace(raw), true
+	return targetEscapes.Replace(raw), true
 }
+
+var targetEscapes = strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", `"`, "%22", "`", "%60", "&", "&amp;")
 
 // moment is a time in the reader's own zone, by one of Slack's patterns; empty for no time.
 func moment(t time.Time, pattern string) string {
