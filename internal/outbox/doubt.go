@@ -85,7 +85,6 @@ func lookups(channel string) string { return "history of " + channel }
 
 func (o *Outbox) look(ctx context.Context, channel string, doubts []doubtful) error {
 	found, err := o.find(ctx, channel, doubts)
-	var retry *notice.RetryError
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -95,16 +94,23 @@ func (o *Outbox) look(ctx context.Context, channel string, doubts []doubtful) er
 		}
 		return o.db.Update(ctx, func(tx *store.Tx) error { return o.guess(tx, doubts, err) })
 	case err != nil:
-		wait := backoff(2)
-		if errors.As(err, &retry) && retry.After > 0 {
-			wait = retry.After
-		}
-		o.holds.set(lookups(channel), time.Now().Add(wait))
-		o.report("history of "+channel, err, "posts without an answer wait until it can be read")
+		o.unreadable(channel, err)
 		return nil
 	}
 	o.report("history of "+channel, nil, "")
 	return o.db.Update(ctx, func(tx *store.Tx) error { return o.conclude(tx, doubts, found) })
+}
+
+// unreadable keeps looks into a channel's history back for a while, which it returns.
+func (o *Outbox) unreadable(channel string, err error) time.Duration {
+	wait := backoff(2)
+	var retry *notice.RetryError
+	if errors.As(err, &retry) && retry.After > 0 {
+		wait = retry.After
+	}
+	o.holds.set(lookups(channel), time.Now().Add(wait))
+	o.report("history of "+channel, err, "posts without a clear answer wait until it can be read")
+	return wait
 }
 
 func (o *Outbox) find(ctx context.Context, channel string, doubts []doubtful) (map[notice.Key]notice.Receipt, error) {

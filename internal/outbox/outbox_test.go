@@ -251,6 +251,11 @@ func TestAnswersDecide(t *testing.T) {
 			name: "a 429 that stored it all the same is found", said: 1, state: outbox.Said,
 			fault: once(fault{err: &notice.RetryError{After: 3 * time.Second, Scope: notice.ScopeChannel, Doubtful: true}, stored: true}),
 		},
+		{
+			name: "a 429 that may have stored it waits for a history that cannot be read now", said: 1, state: outbox.Queued,
+			find:  errors.New("later"),
+			fault: always(fault{err: &notice.RetryError{After: 3 * time.Second, Scope: notice.ScopeChannel, Doubtful: true}, stored: true}),
+		},
 		{name: "an unreachable service is waited for", fault: once(fault{err: &notice.RetryError{Scope: notice.ScopeService}}), said: 1, state: outbox.Said},
 		{name: "a refused layout is sent as text", fault: once(fault{err: rejected(notice.ScopeMessage)}), said: 1, state: outbox.Said},
 		{name: "a refused text is given up", fault: always(fault{err: rejected(notice.ScopeMessage)}), said: 0, state: outbox.Failed},

@@ -313,17 +313,15 @@ func (o *Outbox) send(ctx context.Context, channel string, tasks []task) []resul
 			results = append(results, result{task: t, receipt: receipt})
 			continue
 		}
-		if blind != nil && t.look && !t.edit && t.attempts < blindMost {
-			results = append(results, result{task: t, err: &notice.RetryError{
-				Scope: notice.ScopeMessage, Code: "history cannot be read now", Err: blind, Doubtful: true,
-			}})
-			continue
-		}
 		if o.holds.until(t.notice.Channel, time.Now()) > 0 || ctx.Err() != nil {
 			for _, left := range tasks[i:] {
 				results = append(results, result{task: left, untouched: true})
 			}
 			return results
+		}
+		if blind != nil && t.look && !t.edit {
+			results = append(results, result{task: t, err: blind})
+			continue
 		}
 		r := o.try(ctx, t)
 		o.observe(r)
@@ -348,12 +346,9 @@ func (o *Outbox) try(ctx context.Context, t task) result {
 	return r
 }
 
-// blindMost is how often a refused post waits for the history to be readable before it is sent again
-// without a look: refused is refused.
-const blindMost = 6
-
 // lookFirst looks for posts that were refused in a way that does not prove that nothing was stored.
-// blind is why it could not look now; where it never can, they are simply posted again.
+// blind is why it could not look now: those posts wait until it can. Where it never can, they are
+// simply posted again.
 func (o *Outbox) lookFirst(ctx context.Context, channel string, tasks []task) (found map[notice.Key]notice.Receipt, blind error) {
 	var doubts []doubtful
 	for _, t := range tasks {
@@ -364,11 +359,22 @@ func (o *Outbox) lookFirst(ctx context.Context, channel string, tasks []task) (f
 	if doubts == nil {
 		return nil, nil
 	}
-	found, err := o.find(ctx, channel, doubts)
-	if errors.Is(err, notice.ErrNoHistory) {
-		return nil, nil
+	wait := o.holds.until(lookups(channel), time.Now())
+	err := errors.New("its turn comes later")
+	if wait == 0 {
+		found, err = o.find(ctx, channel, doubts)
+		switch {
+		case err == nil:
+			o.report("history of "+channel, nil, "")
+			return found, nil
+		case errors.Is(err, notice.ErrNoHistory):
+			return nil, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		}
+		wait = o.unreadable(channel, err)
 	}
-	return found, err
+	return nil, &notice.RetryError{Scope: notice.ScopeMessage, Code: "history cannot be read now", After: wait, Err: err, Doubtful: true}
 }
 
 // observe turns one result into holds, reports and metrics.
