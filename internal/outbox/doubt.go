@@ -95,7 +95,7 @@ func (o *Outbox) look(ctx context.Context, channel string, doubts []doubtful) er
 		return o.db.Update(ctx, func(tx *store.Tx) error { return o.guess(tx, doubts, err) })
 	case err != nil:
 		o.unreadable(channel, err)
-		return nil
+		return nil //nolint:nilerr // reported, and looked at again later
 	}
 	o.report("history of "+channel, nil, "")
 	return o.db.Update(ctx, func(tx *store.Tx) error { return o.conclude(tx, doubts, found) })
