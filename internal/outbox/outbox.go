@@ -37,7 +37,7 @@ type Sender interface {
 	Clock() time.Time
 }
 
-// Migrations are the outbox's table. The ledger reads the columns that its own Migrations name.
+// Migrations are the outbox's tables: the notices, and how long the service told us to wait. The ledger reads the columns that its own Migrations name.
 var Migrations = []store.Migration{{ID: "outbox/1", SQL: `
 CREATE TABLE notices (
 	seq              INTEGER PRIMARY KEY,
@@ -72,6 +72,12 @@ CREATE INDEX notices_edits ON notices (seq) WHERE state = 'queued' AND said_revi
 CREATE INDEX notices_doubt ON notices (seq) WHERE state = 'doubt';
 CREATE INDEX notices_failed ON notices (seq) WHERE state = 'failed';
 CREATE INDEX notices_posted ON notices (channel, posted_at);
+`}, {ID: "outbox/2", SQL: `
+CREATE TABLE limits (
+	channel TEXT NOT NULL PRIMARY KEY, -- '' is everything
+	set_at  BIGINT NOT NULL,
+	until   BIGINT NOT NULL
+);
 `}}
 
 // State is where a notice stands.

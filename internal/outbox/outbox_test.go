@@ -328,6 +328,30 @@ func TestNothingHammers(t *testing.T) {
 	}
 }
 
+func TestRetryAfterHoldsAfterARestartToo(t *testing.T) {
+	for _, scope := range []notice.Scope{notice.ScopeChannel, notice.ScopeService} {
+		synctest.Test(t, func(t *testing.T) {
+			db := openDB(t, t.TempDir())
+			defer db.Close()
+			s := &service{fault: func(notice.Notice, bool) fault {
+				return fault{err: &notice.RetryError{After: 5 * time.Minute, Scope: scope}}
+			}}
+			put(t, db, note("before", "#c"))
+			running(t, outbox.Options{DB: db, Sender: s}, 2*time.Second)
+			s.fault = nil
+			put(t, db, note("after", "#c"))
+			running(t, outbox.Options{DB: db, Sender: s}, 4*time.Minute)
+			if len(s.posts) != 1 {
+				t.Errorf("%s: %d posts before the wait has ended, want the refused one alone", scope, len(s.posts))
+			}
+			running(t, outbox.Options{DB: db, Sender: s}, 2*time.Minute)
+			if len(s.said) != 2 {
+				t.Errorf("%s: %d of 2 said after the wait", scope, len(s.said))
+			}
+		})
+	}
+}
+
 func TestOneChannelsTroubleLeavesOthersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openDB(t, t.TempDir())

@@ -113,6 +113,9 @@ func (h *holds) until(name string, now time.Time) time.Duration {
 // workspace that is over its limit, and all wait.
 func (h *holds) limited(channel string, until, now time.Time) {
 	h.set(channel, until)
+	if channel == everything {
+		return
+	}
 	h.mu.Lock()
 	h.slow[channel] = until
 	others := 0

@@ -179,6 +179,9 @@ func (o *Outbox) recover(ctx context.Context) error {
 		if posts+edits > 0 {
 			o.log.Info("an earlier run stopped while sending; looking up what was said", "posts_in_doubt", posts, "edits_repeated", edits)
 		}
+		if err := keptLimits(tx, now, func(channel string, until time.Time) { o.holds.limited(channel, until, now) }); err != nil {
+			return err
+		}
 		return lastPosts(tx, o.pace.after)
 	})
 }

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,12 +57,8 @@ func (o *Outbox) settleOne(tx *store.Tx, r result, now time.Time) error {
 		if retry.After > 0 {
 			wait = retry.After
 		}
-		if retry.Scope == notice.ScopeChannel && retry.After > 0 && !r.edit {
-			// The limit is the channel's: it holds after a restart as well.
-			if err := tx.Exec(`UPDATE notices SET held_at = ?, not_before = ? WHERE state = 'queued' AND channel = ? AND not_before < ? AND `+toPost,
-				store.Micros(now), store.Micros(now.Add(wait)), r.notice.Channel, store.Micros(now.Add(wait))); err != nil {
-				return err
-			}
+		if err := keepLimit(tx, r, retry, now); err != nil {
+			return err
 		}
 		return o.again(tx, r, now, wait, "waiting to send again: "+r.err.Error(), retry.Doubtful)
 	case errors.As(r.err, &rejected):
@@ -74,6 +71,41 @@ func (o *Outbox) settleOne(tx *store.Tx, r result, now time.Time) error {
 		return tx.Exec(`UPDATE notices SET state = 'doubt', doubt_at = ?, looks = 0, attempts = attempts + 1, reason = ? WHERE seq = ?`,
 			store.Micros(now), "in doubt: "+r.err.Error()+"; looking it up", r.seq)
 	}
+}
+
+// keepLimit writes down how long the service told us to wait, so that it holds after a restart as well.
+func keepLimit(tx *store.Tx, r result, e *notice.RetryError, now time.Time) error {
+	channel := r.notice.Channel
+	switch {
+	case e.After <= 0 || r.edit || e.Scope == notice.ScopeMessage:
+		return nil
+	case e.Scope == notice.ScopeService:
+		channel = everything
+	default:
+	}
+	return tx.Exec(`INSERT INTO limits (channel, set_at, until) VALUES (?, ?, ?)
+		ON CONFLICT (channel) DO UPDATE SET set_at = excluded.set_at, until = excluded.until`,
+		channel, store.Micros(now), store.Micros(now.Add(e.After)))
+}
+
+// keptLimits tells which channels the service told to wait, and until when. A clock that stepped back
+// stretches no wait.
+func keptLimits(tx *store.Tx, now time.Time, each func(channel string, until time.Time)) error {
+	return tx.Query(func(r *sql.Rows) error {
+		var (
+			channel    string
+			set, until int64
+		)
+		if err := r.Scan(&channel, &set, &until); err != nil {
+			return err
+		}
+		at := store.Time(until)
+		if most := now.Add(at.Sub(store.Time(set))); at.After(most) {
+			at = most
+		}
+		each(channel, at)
+		return nil
+	}, `SELECT channel, set_at, until FROM limits WHERE until > ?`, store.Micros(now))
 }
 
 // adopt records that a notice was said: the revision its message tells, else the one last tried.
