@@ -164,7 +164,7 @@ func TestFaultsOfHistoryAreTriedLater(t *testing.T) {
 	for _, kind := range []demo.SlackFaultKind{demo.SlackDrop, demo.SlackHTML, demo.SlackCutOff, demo.SlackHalfJSON, demo.SlackError, demo.SlackLimited} {
 		_, s := standIn(t, demo.SlackOptions{Limits: demo.SlackLimits{HistoryPage: 2}, Fault: func(c demo.SlackCall) demo.SlackFault {
 			if c.Method == methodHistory && c.N > 7 { // after six posts and the first page
-				return demo.SlackFault{Kind: kind}
+				return demo.SlackFault{Kind: kind, RetryAfter: 3600} // more patience than a look has
 			}
 			return demo.SlackFault{}
 		}})
