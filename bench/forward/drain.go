@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"tocsin/bench/process"
 	"tocsin/internal/demo"
 )
 
@@ -21,16 +22,16 @@ const patience = 90 * time.Second
 // drained is what one run took.
 type drained struct {
 	perSecond float64
-	usage
+	process.Usage
 	messages int
 }
 
-func (d drained) cpuEach() time.Duration { return d.cpu / time.Duration(d.messages) }
+func (d drained) cpuEach() time.Duration { return d.CPU / time.Duration(d.messages) }
 
 // contestant runs a program until it has said n messages at a stand-in.
 type contestant struct {
 	name string
-	run  func(ctx context.Context, dir string, from *space, to *standIn) (*process, error)
+	run  func(ctx context.Context, dir string, from *space, to *standIn) (*process.Process, error)
 }
 
 const limitsOff = `
@@ -60,20 +61,20 @@ func botToken(to *standIn) string {
 
 func webhook(to *standIn) string { return "webhook_url: " + to.URL + demo.DemoWebhook }
 
-func (b *bench) tocsin(dir string, from *space, poll time.Duration, slack string) (*process, error) {
+func (b *bench) tocsin(dir string, from *space, poll time.Duration, slack string) (*process.Process, error) {
 	file := filepath.Join(dir, "tocsin.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, limitsOff, from.cluster.url, from.name, poll, slack), 0o600); err != nil {
 		return nil, err
 	}
-	return start(dir, nil, b.binary, "serve", "--config", file)
+	return process.Start(dir, nil, b.binary, "serve", "--config", file)
 }
 
 func (b *bench) contestants(peer bool) []contestant {
 	out := []contestant{
-		{"tocsin, bot token", func(_ context.Context, dir string, from *space, to *standIn) (*process, error) {
+		{"tocsin, bot token", func(_ context.Context, dir string, from *space, to *standIn) (*process.Process, error) {
 			return b.tocsin(dir, from, 5*time.Second, botToken(to))
 		}},
-		{"tocsin, webhook", func(_ context.Context, dir string, from *space, to *standIn) (*process, error) {
+		{"tocsin, webhook", func(_ context.Context, dir string, from *space, to *standIn) (*process.Process, error) {
 			return b.tocsin(dir, from, 5*time.Second, webhook(to))
 		}},
 	}
@@ -83,12 +84,12 @@ func (b *bench) contestants(peer bool) []contestant {
 	return out
 }
 
-func (b *bench) elastAlert(ctx context.Context, dir string, from *space, to *standIn) (*process, error) {
+func (b *bench) elastAlert(ctx context.Context, dir string, from *space, to *standIn) (*process.Process, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(b.elastic, "prepare.sh"), from.cluster.url, from.alias, to.URL+demo.DemoWebhook, dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("prepare elastalert2: %w\n%s", err, out)
 	}
-	return start(dir, nil, filepath.Join(b.elastic, "run.sh"), dir)
+	return process.Start(dir, nil, filepath.Join(b.elastic, "run.sh"), dir)
 }
 
 // drain measures how fast waiting documents are said, one message each.
@@ -176,10 +177,10 @@ func (b *bench) one(ctx context.Context, c contestant, from *space, n int) (d dr
 		return d, err
 	}
 	if err = to.await(ctx, n, patience); err != nil {
-		err = p.explain(err)
+		err = p.Explain(err)
 	}
-	u, stopped := p.stop()
-	d.usage = u
+	u, stopped := p.Stop()
+	d.Usage = u
 	d.messages, d.perSecond = to.pace()
 	if d.messages > n {
 		err = errors.Join(err, fmt.Errorf("it said %d messages of %d documents", d.messages, n))
@@ -197,13 +198,13 @@ func table(contestants []contestant, all [][]drained) []drained {
 	for k, c := range contestants {
 		m := drained{
 			perSecond: median(all[k], func(d drained) float64 { return d.perSecond }),
-			usage:     usage{cpu: median(all[k], func(d drained) time.Duration { return d.cpu }), peak: median(all[k], func(d drained) int64 { return d.peak })},
+			Usage:     process.Usage{CPU: median(all[k], func(d drained) time.Duration { return d.CPU }), Peak: median(all[k], func(d drained) int64 { return d.Peak })},
 			messages:  all[k][0].messages,
 		}
 		slow := slices.MinFunc(all[k], func(a, b drained) int { return cmp.Compare(a.perSecond, b.perSecond) })
 		fast := slices.MaxFunc(all[k], func(a, b drained) int { return cmp.Compare(a.perSecond, b.perSecond) })
 		fmt.Printf("  %-26s %12.0f %20s %14s %6.0f MiB\n", c.name, m.perSecond, fmt.Sprintf("(%.0f, %.0f)", slow.perSecond, fast.perSecond),
-			m.cpuEach().Round(time.Microsecond), float64(m.peak)/(1<<20))
+			m.cpuEach().Round(time.Microsecond), float64(m.Peak)/(1<<20))
 		medians = append(medians, m)
 	}
 	return medians

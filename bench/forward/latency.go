@@ -40,11 +40,11 @@ func (b *bench) latency(ctx context.Context, poll time.Duration, n int) (err err
 		return err
 	}
 	defer func() {
-		_, stopped := p.stop()
+		_, stopped := p.Stop()
 		err = errors.Join(err, stopped)
 	}()
 	if err := to.await(ctx, 1, patience); err != nil {
-		return p.explain(err)
+		return p.Explain(err)
 	}
 	visible := map[string]time.Time{}
 	for range n {
@@ -59,7 +59,7 @@ func (b *bench) latency(ctx context.Context, poll time.Duration, n int) (err err
 		}
 	}
 	if err := to.await(ctx, 1+n, patience); err != nil {
-		return p.explain(err)
+		return p.Explain(err)
 	}
 	took := make([]time.Duration, 0, n)
 	for key, at := range visible {

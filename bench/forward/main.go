@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tocsin/bench/process"
 )
 
 // bench is what all measurements share.
@@ -79,7 +81,7 @@ func run(ctx context.Context) (err error) {
 	b.cluster = &cluster{url: strings.TrimRight(*url, "/")}
 	if b.binary == "" {
 		b.binary = filepath.Join(b.scratch, "tocsin")
-		if err := build(ctx, b.binary); err != nil {
+		if err := process.Build(ctx, b.binary); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,6 @@
-package main
+// Package process owns the programs under measurement: it builds and starts them, stops them, and tells
+// what each of them took. What they do and for how long is the measurement's.
+package process
 
 import (
 	"context"
@@ -16,20 +18,21 @@ import (
 // stopMost is how long a process may take to end when it is told to.
 const stopMost = 20 * time.Second
 
-// process is a program under measurement, with a process group of its own.
-type process struct {
+// Process is a program under measurement, with a process group of its own.
+type Process struct {
 	cmd  *exec.Cmd
 	log  *os.File
 	done chan error
 }
 
-// usage is what a process took from its start to its end.
-type usage struct {
-	cpu  time.Duration // user and system, of it and of the children it waited for
-	peak int64         // bytes of resident memory
+// Usage is what a process took from its start to its end.
+type Usage struct {
+	CPU  time.Duration // user and system, of it and of the children it waited for
+	Peak int64         // bytes of resident memory
 }
 
-func build(ctx context.Context, to string) error {
+// Build makes the program of this module from the directory that holds its go.mod.
+func Build(ctx context.Context, to string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", to, "./cmd/tocsin")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -38,13 +41,13 @@ func build(ctx context.Context, to string) error {
 	return nil
 }
 
-// start runs a program; what it prints goes to a file in dir.
-func start(dir string, env []string, name string, args ...string) (*process, error) {
+// Start runs a program; what it prints goes to a file in dir.
+func Start(dir string, env []string, name string, args ...string) (*Process, error) {
 	log, err := os.Create(filepath.Join(dir, "output.log"))
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(name, args...), log: log, done: make(chan error, 1)}
+	p := &Process{cmd: exec.Command(name, args...), log: log, done: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -55,13 +58,13 @@ func start(dir string, env []string, name string, args ...string) (*process, err
 	return p, nil
 }
 
-// stop ends the program and tells what it took. The peak is read from the process while it lives: the
+// Stop ends the program and tells what it took. The peak is read from the process while it lives: the
 // one that wait tells begins with the memory of the process that started it.
-func (p *process) stop() (u usage, err error) {
+func (p *Process) Stop() (u Usage, err error) {
 	defer p.log.Close()
-	u.peak, err = peak(p.cmd.Process.Pid)
+	u.Peak, err = peak(p.cmd.Process.Pid)
 	if err != nil {
-		err = p.explain(err)
+		err = p.Explain(err)
 	}
 	if failed := p.cmd.Process.Signal(syscall.SIGTERM); failed != nil {
 		err = errors.Join(err, failed)
@@ -69,15 +72,15 @@ func (p *process) stop() (u usage, err error) {
 	select {
 	case <-p.done:
 	case <-time.After(stopMost):
-		err = errors.Join(err, p.explain(errors.New("it did not stop when told to")), syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL))
+		err = errors.Join(err, p.Explain(errors.New("it did not stop when told to")), syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL))
 		<-p.done
 	}
-	u.cpu = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+	u.CPU = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 	return u, err
 }
 
-// explain adds the end of what the program printed.
-func (p *process) explain(err error) error {
+// Explain adds the end of what the program printed.
+func (p *Process) Explain(err error) error {
 	text, _ := os.ReadFile(p.log.Name())
 	return fmt.Errorf("%w; it printed:\n%s", err, text[max(0, len(text)-2000):])
 }
