@@ -34,6 +34,7 @@ var rooms = map[string]string{
 	"internal/elastic":  "internal/row internal/query/plan internal/query/dsl",
 	"internal/logstore": "internal/row internal/query/plan internal/parse",
 
+	"internal/rule":   "internal/alert internal/query internal/store",
 	"internal/kibana": "internal/alert internal/notice internal/elastic",
 	"internal/intake": "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store",
 	"internal/ledger": "internal/alert internal/notice internal/store",

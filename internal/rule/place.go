@@ -1,0 +1,71 @@
+package rule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Place is a place in the text of a rule. Line and Column count from 1, Column in characters; both are
+// zero for the text as a whole.
+type Place struct {
+	// File is the file the text came from; empty for one that came from none.
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+}
+
+// String is "file:line:column", without what is not known.
+func (p Place) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.File == "":
+		return fmt.Sprintf("%d:%d", p.Line, p.Column)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Problem is one thing that is wrong, or probably not meant, with a rule. Text says what and what to do.
+type Problem struct {
+	Place Place  `json:"place"`
+	Text  string `json:"text"`
+}
+
+// String is "file:line:column: text".
+func (p Problem) String() string {
+	if at := p.Place.String(); at != "" {
+		return at + ": " + p.Text
+	}
+	return p.Text
+}
+
+// Problems is everything that is wrong with a rule. As an error it means that what the user wrote is
+// wrong.
+type Problems struct {
+	// List is not empty, sorted by place, and holds nothing twice.
+	List []Problem
+}
+
+// Error is one problem per line.
+func (p *Problems) Error() string {
+	lines := make([]string, len(p.List))
+	for i, problem := range p.List {
+		lines[i] = problem.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sorted puts problems in the order of their places, each once.
+func sorted(list []Problem) []Problem {
+	slices.SortStableFunc(list, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Place.File, b.Place.File), cmp.Compare(a.Place.Line, b.Place.Line), cmp.Compare(a.Place.Column, b.Place.Column))
+	})
+	seen := map[Problem]bool{}
+	return slices.DeleteFunc(list, func(p Problem) bool {
+		again := seen[p]
+		seen[p] = true
+		return again
+	})
+}
