@@ -15,7 +15,7 @@ var described = section(
 		doc: "Names the rule for ever, so that it may be renamed. Without one a file has its path in rules_dir, another rule its name.",
 	},
 	key{name: "description", shape: texts, doc: "What the rule finds and why that matters."},
-	key{name: "search", shape: texts, needed: true, doc: "The search: a KQL filter, then pipes."},
+	key{name: "search", shape: texts, needed: true, doc: "A KQL filter, then pipes."},
 	key{name: "source", shape: texts, doc: "The name of the source searched. Without one it is the only source there is."},
 	key{name: "indices", shape: listOf(texts), doc: "The index patterns searched. Without them they are the source's."},
 	key{name: "every", shape: durations, preset: "5m", doc: "How often the rule runs, at least 1s."},

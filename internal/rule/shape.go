@@ -102,7 +102,7 @@ func (s *shape) wanted() string {
 	case wordForm:
 		return oneOf(s.words)
 	case boolForm:
-		return "true, false"
+		return "true or false"
 	case integerForm:
 		return "a whole number"
 	case numberForm:
@@ -149,7 +149,10 @@ func (r *reader) check(n *node, s *shape, path string) {
 	switch s.form {
 	case eitherForm:
 		for _, c := range s.choices {
-			if c.takes(n.kind) {
+			if c.form == wordForm && n.kind == isText && !slices.Contains(c.words, n.text) {
+				n.wrong = true
+				r.problem(n.place, r.notAWord(n, path, s.wanted(), c.words))
+			} else if c.takes(n.kind) {
 				r.check(n, c, path)
 			}
 		}
@@ -161,11 +164,7 @@ func (r *reader) check(n *node, s *shape, path string) {
 	case wordForm:
 		if !slices.Contains(s.words, n.text) {
 			n.wrong = true
-			said := fmt.Sprintf("%s %s must be %s", path, quoted(n.text), oneOf(s.words))
-			if near := nearest(n.text, s.words); near != "" {
-				said += ": did you mean " + near + "?"
-			}
-			r.problem(n.place, said)
+			r.problem(n.place, r.notAWord(n, path, s.wanted(), s.words))
 		}
 	case patternForm:
 		if n.text == "" || !s.pattern.MatchString(n.text) {
@@ -183,6 +182,14 @@ func (r *reader) check(n *node, s *shape, path string) {
 			r.check(e.value, s.of, join(path, e.name))
 		}
 	}
+}
+
+func (r *reader) notAWord(n *node, path, wanted string, words []string) string {
+	said := fmt.Sprintf("%s %s must be %s", path, quoted(n.text), wanted)
+	if near := nearest(n.text, words); near != "" {
+		said += ": did you mean " + near + "?"
+	}
+	return said
 }
 
 func (r *reader) kindMismatch(n *node, s *shape, path string) string {
@@ -252,9 +259,9 @@ func (r *reader) checkSection(n *node, s *shape, path string) {
 		case value != nil:
 			r.check(value, k.shape, join(path, k.name))
 		case k.needed && path == "":
-			r.problem(n.place, "the rule has no "+k.name+": write "+k.name+", "+lowerFirst(k.doc))
+			r.problem(n.place, fmt.Sprintf("the rule has no %s: write %q, %s", k.name, k.name, lowerFirst(k.doc)))
 		case k.needed:
-			r.problem(n.place, path+" has no "+k.name+": write "+k.name+", "+lowerFirst(k.doc))
+			r.problem(n.place, fmt.Sprintf("%s has no %s: write %q, %s", path, k.name, k.name, lowerFirst(k.doc)))
 		}
 	}
 	for _, e := range n.entries {
