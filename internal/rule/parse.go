@@ -19,6 +19,8 @@ type ParseOptions struct {
 	File string
 	// ID is the rule's where it gives none itself; empty makes one of its name.
 	ID string
+	// Sources are the names of the sources there are; nil leaves them unchecked.
+	Sources []string
 	// Lookups are the tables its search may name.
 	Lookups map[string]*query.Table
 	// Now is when exceptions are judged expired; zero is the present.
@@ -120,6 +122,7 @@ func (d *decoder) decode(n *node) *Rule {
 	if r.TimestampFallback != "" && r.TimestampFallback == r.TimestampField {
 		d.problem(n.get("timestamp_fallback").place, "timestamp_fallback is the same field as timestamp_field: name another, or delete it")
 	}
+	d.inSource(n, r)
 	d.search(n, r)
 	d.sameAgain(n, r)
 	d.techniques(n)
@@ -237,6 +240,28 @@ func (d *decoder) severity(n *node, r *Rule) {
 		if fixed := d.number(v, "default"); fixed != nil {
 			r.Risk.Fixed = *fixed
 		}
+	}
+}
+
+// inSource refuses a source that is not there.
+func (d *decoder) inSource(n *node, r *Rule) {
+	sources := d.options.Sources
+	switch v := n.get("source"); {
+	case sources == nil || v != nil && (v.wrong || slices.Contains(sources, r.Source)):
+	case v == nil && len(sources) > 1:
+		d.problem(n.place, "the rule has no source, and there are several: write \"source\", one of "+strings.Join(sources, ", "))
+	case v == nil:
+	default:
+		said := "source " + quoted(r.Source) + " is not one of the configuration: "
+		if near := nearest(r.Source, sources); near != "" {
+			said += "did you mean " + near + "?"
+		} else {
+			said += "there are " + strings.Join(append([]string{}, sources...), ", ")
+		}
+		if len(sources) == 0 {
+			said = "source " + quoted(r.Source) + " is not one of the configuration, which has none: add it there under sources"
+		}
+		d.problem(v.place, said)
 	}
 }
 
