@@ -17,9 +17,10 @@ import (
 var rooms = map[string]string{
 	"cmd/tocsin": "internal/app internal/config internal/query",
 
-	"internal/alert":  "",
-	"internal/notice": "internal/alert",
-	"internal/row":    "",
+	"internal/alert":    "",
+	"internal/notice":   "internal/alert",
+	"internal/row":      "",
+	"internal/jsonscan": "",
 
 	"internal/parse":             "internal/row",
 	"internal/query":             "internal/query/kql internal/query/dsl internal/query/pipe internal/query/plan internal/query/exec internal/row",
@@ -31,16 +32,16 @@ var rooms = map[string]string{
 	"internal/query/files":       "internal/parse internal/row internal/query/plan",
 	"internal/query/backendtest": "internal/query/exec internal/query/plan internal/row",
 
-	"internal/elastic":  "internal/row internal/query/plan internal/query/dsl",
+	"internal/elastic":  "internal/jsonscan internal/row internal/query/plan internal/query/dsl",
 	"internal/logstore": "internal/row internal/query/plan internal/parse",
 
 	"internal/rule":   "internal/alert internal/query internal/store",
-	"internal/kibana": "internal/alert internal/notice internal/elastic",
+	"internal/kibana": "internal/alert internal/notice internal/elastic internal/jsonscan",
 	"internal/intake": "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store",
 	"internal/ledger": "internal/alert internal/notice internal/store",
 	"internal/policy": "internal/alert internal/notice internal/query",
 	"internal/outbox": "internal/notice internal/store",
-	"internal/slack":  "internal/alert internal/notice",
+	"internal/slack":  "internal/alert internal/notice internal/jsonscan",
 	"internal/check":  "internal/alert internal/notice internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
 	"internal/store":  "",
 	"internal/config": "internal/query",
@@ -54,7 +55,7 @@ var rooms = map[string]string{
 
 // pure are the rooms that take time and input as arguments only.
 var pure = []string{
-	"internal/alert", "internal/notice", "internal/row", "internal/parse", "internal/policy",
+	"internal/alert", "internal/notice", "internal/row", "internal/jsonscan", "internal/parse", "internal/policy",
 	"internal/query/kql", "internal/query/pipe", "internal/query/dsl", "internal/query/plan",
 }
 

@@ -73,6 +73,7 @@ type Client struct {
 	elastic    atomic.Bool // an answer carried Elasticsearch's product header
 	opensearch atomic.Bool // an answer was one only OpenSearch gives
 	paging     atomic.Int32
+	page       atomic.Int64 // bytes of the last answer of a search, and a few more: the next may be as large
 }
 
 // New checks the options and makes a client. It reads CAFile and does no other input or output. Its

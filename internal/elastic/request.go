@@ -20,6 +20,7 @@ const (
 	gzipFrom    = 4 << 10   // a request body from this size on is compressed
 	errorMost   = 1 << 20   // what is read of an answer that is an error
 	defaultMost = 256 << 20 // what is read of any answer, unpacked
+	pageMost    = 8 << 20   // what is made ready for a page that may be as large as the one before
 )
 
 // Do sends one request and reads the JSON answer into into, which may be nil, or a *[]byte for the answer
@@ -197,10 +198,13 @@ func (c *Client) readAnswer(ctx context.Context, one *node, r request, resp *htt
 	limited := &io.LimitedReader{R: resp.Body, N: c.most + 1}
 	var buf bytes.Buffer
 	var sink io.Writer = &buf
+	page, pages := into.(*answer)
 	if into == nil {
 		sink = io.Discard
 	} else if n := resp.ContentLength; n > 0 && n <= c.most {
 		buf.Grow(int(n) + bytes.MinRead)
+	} else if pages {
+		buf.Grow(int(c.page.Load()) + bytes.MinRead)
 	}
 	if _, err := io.Copy(sink, limited); err != nil {
 		return c.connectError(ctx, one, r, err)
@@ -214,6 +218,13 @@ func (c *Client) readAnswer(ctx context.Context, one *node, r request, resp *htt
 	if raw, ok := into.(*[]byte); ok {
 		*raw = buf.Bytes()
 		return nil
+	}
+	if pages {
+		c.page.Store(int64(min(buf.Len()+buf.Len()/8, pageMost)))
+		if readAnswer(buf.Bytes(), page) == nil {
+			return nil
+		}
+		*page = answer{}
 	}
 	if err := json.Unmarshal(buf.Bytes(), into); err != nil {
 		if json.Valid(buf.Bytes()) {

@@ -3,6 +3,8 @@ package kibana
 import (
 	"bytes"
 	"errors"
+
+	"tocsin/internal/jsonscan"
 )
 
 var errNoObject = errors.New("the document is not a JSON object")
@@ -21,7 +23,7 @@ type walk struct {
 func (w *walk) document(b []byte) error {
 	w.b, w.path, w.out, w.mute = b, w.path[:0], w.out[:0], 0
 	clear(w.got[:])
-	i := skipSpace(b, 0)
+	i := jsonscan.Space(b, 0)
 	if i >= len(b) || b[i] != '{' {
 		return errNoObject
 	}
@@ -29,8 +31,8 @@ func (w *walk) document(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if rest := skipSpace(b, end); rest != len(b) {
-		return syntaxError(rest)
+	if rest := jsonscan.Space(b, end); rest != len(b) {
+		return jsonscan.SyntaxError(rest)
 	}
 	return nil
 }
@@ -48,17 +50,17 @@ func (w *walk) writeByte(c byte) {
 }
 
 func (w *walk) object(i, depth int) (int, error) {
-	if depth++; depth > maxDepth {
-		return i, syntaxError(i)
+	if depth++; depth > jsonscan.MaxDepth {
+		return i, jsonscan.SyntaxError(i)
 	}
 	b := w.b
 	w.writeByte('{')
-	if i = skipSpace(b, i+1); i < len(b) && b[i] == '}' {
+	if i = jsonscan.Space(b, i+1); i < len(b) && b[i] == '}' {
 		w.writeByte('}')
 		return i + 1, nil
 	}
 	for first := true; ; {
-		key, at, err := memberKey(b, i)
+		key, at, err := jsonscan.Key(b, i)
 		if err != nil {
 			return at, err
 		}
@@ -69,7 +71,7 @@ func (w *walk) object(i, depth int) (int, error) {
 		if bytes.IndexByte(key, '\\') < 0 {
 			w.path = append(w.path, key[1:len(key)-1]...)
 		} else {
-			w.path = append(w.path, unquote(key)...)
+			w.path = append(w.path, jsonscan.Unquote(key)...)
 		}
 		p := w.place(mark)
 		if p.drop {
@@ -90,17 +92,17 @@ func (w *walk) object(i, depth int) (int, error) {
 			w.mute--
 		}
 		w.path = w.path[:mark]
-		if i = skipSpace(b, end); i >= len(b) {
-			return i, syntaxError(i)
+		if i = jsonscan.Space(b, end); i >= len(b) {
+			return i, jsonscan.SyntaxError(i)
 		}
 		switch b[i] {
 		case '}':
 			w.writeByte('}')
 			return i + 1, nil
 		case ',':
-			i = skipSpace(b, i+1)
+			i = jsonscan.Space(b, i+1)
 		default:
-			return i, syntaxError(i)
+			return i, jsonscan.SyntaxError(i)
 		}
 	}
 }
@@ -128,7 +130,7 @@ func (w *walk) value(i, depth int, p place) (int, error) {
 	case p.descend && i < len(b) && b[i] == '[':
 		w.writeByte('[')
 		first := true
-		end, err = eachElement(b, i, depth, func(i, depth int) (int, error) {
+		end, err = jsonscan.Elements(b, i, depth, func(i, depth int) (int, error) {
 			if !first {
 				w.writeByte(',')
 			}
@@ -137,7 +139,7 @@ func (w *walk) value(i, depth int, p place) (int, error) {
 		})
 		w.writeByte(']')
 	default:
-		if end, err = skipValue(b, i, depth); err == nil {
+		if end, err = jsonscan.Value(b, i, depth); err == nil {
 			w.write(b[i:end])
 		}
 	}
@@ -156,7 +158,7 @@ func (w *walk) text(of ...slot) string {
 		}
 		switch raw[0] {
 		case '"':
-			if t := unquote(raw); t != "" {
+			if t := jsonscan.Unquote(raw); t != "" {
 				return t
 			}
 		case '[', '{':

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"tocsin/internal/jsonscan"
 )
 
 const (
@@ -143,8 +145,12 @@ func (s *Sender) method(ctx context.Context, method, contentType string, body []
 
 // read judges an answer of the Web API and decodes a success into out.
 func (s *Sender) read(method string, r *reply, out any) *failure {
+	body := r.body
+	if _, post := out.(*posted); post {
+		body = withoutEcho(body)
+	}
 	var v verdict
-	parseErr := json.Unmarshal(r.body, &v)
+	parseErr := json.Unmarshal(body, &v)
 	if parseErr == nil && v.OK == nil {
 		parseErr = errors.New("the answer is not Slack's; check api_url and proxy_url")
 	}
@@ -177,11 +183,44 @@ func (s *Sender) read(method string, r *reply, out any) *failure {
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(r.body, out); err != nil {
+	if err := json.Unmarshal(body, out); err != nil {
 		f.code, f.err = "", fmt.Errorf("read the answer: %w", err)
 		return f
 	}
 	return nil
+}
+
+// withoutEcho shortens the answer to a post, which is mostly the message as Slack stored it, to who wrote
+// that. What is not such an answer stays as it is.
+func withoutEcho(body []byte) []byte {
+	short := append(make([]byte, 0, 512), '{')
+	odd := false
+	add := func(key string, value []byte) {
+		if short[len(short)-1] != '{' {
+			short = append(short, ',')
+		}
+		odd = odd || strings.ContainsFunc(key, func(c rune) bool { return c != '_' && (c < 'a' || c > 'z') })
+		short = append(append(append(append(short, '"'), key...), '"', ':'), value...)
+	}
+	err := jsonscan.Object(body, func(key string, value []byte) error {
+		if key != "message" || value[0] != '{' {
+			add(key, value)
+			return nil
+		}
+		add(key, []byte("{"))
+		err := jsonscan.Object(value, func(key string, value []byte) error {
+			if key == "bot_id" || key == "user" {
+				add(key, value)
+			}
+			return nil
+		})
+		short = append(short, '}')
+		return err
+	})
+	if err != nil || odd {
+		return body
+	}
+	return append(short, '}')
 }
 
 func notSlack(r *reply, parseErr error) error {

@@ -345,3 +345,21 @@ func TestSecretsStandInNoError(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEchoOfAMessageIsLeftOut(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"ok":true,"ts":"1.2","message":{"text":"{\"x\"}","bot_id":"B1","blocks":[{"a":[1]}],"user":"U1"},"channel":"C1"}`: `{"ok":true,"ts":"1.2","message":{"bot_id":"B1","user":"U1"},"channel":"C1"}`,
+		` {"ok" : false , "error":"x"} `:    `{"ok":false,"error":"x"}`,
+		`{"message":{},"ok":true}`:          `{"message":{},"ok":true}`,
+		`{"ok":true,"message":null}`:        `{"ok":true,"message":null}`,
+		`{"ok":true,"Message":{"a":1}}`:     `{"ok":true,"Message":{"a":1}}`,
+		`{"ok":true,"message":{"text":"a`:   `{"ok":true,"message":{"text":"a`,
+		`<html>`:                            `<html>`,
+		``:                                  ``,
+		`{"ok":true,"a\"b":1,"message":{}}`: `{"ok":true,"a\"b":1,"message":{}}`,
+	} {
+		if got := string(withoutEcho([]byte(in))); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}

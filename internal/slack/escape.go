@@ -90,11 +90,53 @@ const (
 	plain              // as plain_text: entities only
 	marked             // as mrkdwn: entities and marks
 	coded              // as mrkdwn between backticks
+	forms              // how many there are
 )
 
 // fit tidies foreign text and escapes it, in at most so many characters of the result. What is cut
 // ends in an ellipsis; an entity is never cut in two.
 func fit(s string, as form, most int) string {
+	if len(s) <= most && len(s) <= readMost && harmless(s, as) {
+		return s
+	}
+	return fitted(s, as, most)
+}
+
+// stays are the ASCII characters that every form leaves as they are wherever they stand.
+var stays = func() (t [forms][256]bool) {
+	for as, special := range [forms]string{bare: "", plain: "&<>", marked: "&<>`*~@_:", coded: "&<>`"} {
+		for c := byte('!'); c <= '~'; c++ {
+			t[as][c] = strings.IndexByte(special, c) < 0
+		}
+	}
+	return t
+}()
+
+// harmless reports whether tidying and escaping leave a text as it is, which most of them are. It may say
+// no of one that is.
+func harmless(s string, as form) bool {
+	colon := false
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case stays[as][c]:
+		case c == ' ' && i > 0 && i < len(s)-1 && s[i-1] != ' ':
+		case c == '_' && as == marked && i > 0 && i < len(s)-1 && wordByte(s[i-1]) && wordByte(s[i+1]):
+		case c == ':' && as == marked && !colon && (i == len(s)-1 || s[i+1] != '/'): // no URL, and no emoji's name has one alone
+			colon = true
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func wordByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// fitted is fit for any text.
+func fitted(s string, as form, most int) string {
 	s = tidy(s)
 	if as == marked {
 		s = noEmoji(s)
@@ -209,8 +251,13 @@ func literal(s string, most int) *text {
 
 // link is a link of ours in mrkdwn. The label is finished mrkdwn; without a usable URL it stands alone.
 func link(raw, label string, most int) string {
-	target, ok := target(raw)
-	if !ok || width(target) > most {
+	target, _ := target(raw)
+	return linked(target, label, most)
+}
+
+// linked is a link to what target gave; without it the label stands alone.
+func linked(target, label string, most int) string {
+	if target == "" || width(target) > most {
 		return label
 	}
 	return "<" + target + "|" + label + ">"
@@ -218,9 +265,7 @@ func link(raw, label string, most int) string {
 
 // target is a URL fit for mrkdwn's angle brackets: http or https, with a host and no user.
 func target(raw string) (string, bool) {
-	if raw == "" || !utf8.ValidString(raw) || strings.ContainsFunc(raw, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || hidden(r)
-	}) {
+	if raw == "" || !visible(raw) {
 		return "", false
 	}
 	u, err := url.Parse(raw)
@@ -229,6 +274,20 @@ func target(raw string) (string, bool) {
 		return "", false
 	}
 	return targetEscapes.Replace(raw), true
+}
+
+// visible reports whether a text is valid and shows all of its characters, none of them a space.
+func visible(s string) bool {
+	for i, r := range s {
+		switch {
+		case r > ' ' && r < 0x7f:
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\ufffd"): // not UTF-8
+			return false
+		case unicode.IsSpace(r), unicode.IsControl(r), hidden(r):
+			return false
+		}
+	}
+	return true
 }
 
 var targetEscapes = strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", `"`, "%22", "`", "%60", "&", "&amp;")

@@ -110,3 +110,15 @@ func TestOnlyURLsOfOursBecomeLinks(t *testing.T) {
 		t.Errorf("a link that is too long: %s", got)
 	}
 }
+
+func TestWhatIsHarmlessIsLeftAsItIs(t *testing.T) {
+	pieces := []string{"a", "Z9", " ", "  ", "_", ":", "://", "/", "*", "~", "@", "&", "<", ">", "`", "|", "\u00e9", "\x00", "\u202e", "\xff", "joe", ":tada:", "10:30", ".", "-"}
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 8).Draw(t, "pieces"), "")
+		as := form(rapid.IntRange(0, int(forms)-1).Draw(t, "form"))
+		most := rapid.IntRange(1, 30).Draw(t, "most")
+		if got, want := fit(s, as, most), fitted(s, as, most); got != want {
+			t.Fatalf("%q as %d in %d: %q, want %q", s, as, most, got, want)
+		}
+	})
+}

@@ -119,9 +119,9 @@ func color(n notice.Notice) string {
 	return look(n.Severity).color
 }
 
-// title is the first line: prefix, icon and a bold name, which links where a link is given.
-func title(n notice.Notice, name, target string) string {
-	line := look(n.Severity).icon + " " + bold(link(target, name, urlMost))
+// title is the first line: prefix, icon and a bold name, which may be a link.
+func title(n notice.Notice, name string) string {
+	line := look(n.Severity).icon + " " + bold(name)
 	if prefix := inline(n.Prefix, prefixMost); prefix != "" {
 		line = prefix + " " + line
 	}
@@ -178,7 +178,7 @@ func attack(items []notice.Item) string {
 			seen[key] = true
 			shown := inline(id, labelMost)
 			if attackID.MatchString(id) {
-				shown = link("https://attack.mitre.org/techniques/"+strings.ReplaceAll(id, ".", "/")+"/", id, urlMost)
+				shown = linked("https://attack.mitre.org/techniques/"+strings.ReplaceAll(id, ".", "/")+"/", id, urlMost)
 			}
 			if s := strings.TrimSpace(shown + " " + inline(name, labelMost)); s != "" {
 				out = append(out, s)

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"strings"
 
 	"tocsin/internal/alert"
@@ -31,11 +32,9 @@ func (r *rendering) alert(n notice.Notice) {
 		state = append(state, ":hourglass: arrived late")
 	}
 	state = append(state, status(it.Status))
-	to := it.URL
-	if _, ok := target(to); !ok {
-		to = it.RuleURL
-	}
-	r.head(title(n, ruleName(it.Rule, nameMost), to), state)
+	opens, _ := target(it.URL)
+	rule, _ := target(it.RuleURL)
+	r.head(title(n, linked(cmp.Or(opens, rule), ruleName(it.Rule, nameMost), urlMost)), state)
 
 	if reason := literal(it.Reason, reasonMost); reason.Text != "" {
 		r.add(block{Type: "section", Text: reason, Expand: true})
@@ -48,11 +47,11 @@ func (r *rendering) alert(n notice.Notice) {
 		parts = append(parts, "Risk score *"+s+"*")
 	}
 	parts = append(parts, attack(n.Items))
-	if _, ok := target(it.URL); ok {
-		parts = append(parts, link(it.URL, "Open in Kibana", urlMost))
+	if opens != "" {
+		parts = append(parts, linked(opens, "Open in Kibana", urlMost))
 	}
-	if _, ok := target(it.RuleURL); ok && it.RuleURL != it.URL {
-		parts = append(parts, link(it.RuleURL, "Rule", urlMost))
+	if rule != "" && rule != opens {
+		parts = append(parts, linked(rule, "Rule", urlMost))
 	}
 	r.foot(color(n), parts, n.Note)
 }

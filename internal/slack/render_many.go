@@ -32,7 +32,7 @@ func (r *rendering) many(n notice.Notice) {
 	if n.Repeat {
 		state = append(state, ":repeat: still open")
 	}
-	r.head(title(n, name, to), state)
+	r.head(title(n, link(to, name, urlMost)), state)
 	if lines := s.tallyLines(n); len(lines) > 0 {
 		r.pack(lines)
 	}

@@ -143,3 +143,21 @@ func TestTimesAreShownInTheReadersZone(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkRender(b *testing.B) {
+	a, err := txtar.ParseFile("testdata/render/alert.txtar")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var n notice.Notice
+	if err := json.Unmarshal(a.Files[0].Data, &n); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		looks := render(n, "")
+		if _, err := json.Marshal(message{Channel: n.Channel, Text: looks.text, Blocks: looks.blocks, Attachments: looks.attachments, Parse: "none"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
