@@ -70,8 +70,10 @@ func run(t testing.TB, dir, text string, laws bool) string {
 	} else if all := printed(whole); !bytes.Equal(all, out) {
 		t.Errorf("%s\nwith the fields it needs:\n%swith all fields:\n%s", text, out, all)
 	}
-	// The law: pushed down or not, the rows are the same.
-	if p := pushed(t, q, b); p != string(out) {
+	// The law: pushed down or not, the rows are the same. Of the rows that sliding windows leave out only
+	// those read are told of.
+	const told = "warning: stats over left out rows whose time is missing or is no time\n"
+	if p := pushed(t, q, b); p != string(out) && p != strings.Replace(string(out), told, "", 1) {
 		t.Errorf("%s\non rows:\n%spushed down:\n%s", text, out, p)
 	}
 	return string(out)

@@ -136,6 +136,10 @@ var Queries = []string{
 	"flag:true | eval x=port+1 | stats sum(x) by user.name",
 	"[flag:true | head 2 | fields user.name] | count by user.name",
 	"| dedup user.name | fields user.name, @timestamp",
+	"| count by user.name over 5m | search count > 2",
+	"| stats count, dc(user.name) by source.ip over 7m | search count >= 3",
+	"flag:true | stats sum(port) as s, first(user.name) by host.name, port over 10m | where s > 100 and s < 2000",
+	"| stats max(score) by tags over 3m | search \"max(score)\" > 2",
 	"| eventstats count by host.name | where count > 3 | fields host.name, count",
 }
 
@@ -206,6 +210,10 @@ var randomQuery = rapid.Custom(func(t *rapid.T) string {
 	}), 0, 2, rapid.ID).Draw(t, "by")
 	if len(by) > 0 {
 		q += " by " + strings.Join(by, ", ")
+	}
+	if rapid.IntRange(0, 2).Draw(t, "sliding") == 0 && !strings.Contains(q, "span(") {
+		q += fmt.Sprintf(" over %dm | where '%s' %s %d", rapid.IntRange(1, 15).Draw(t, "over"), rapid.SampledFrom(aggs).Draw(t, "judged"),
+			rapid.SampledFrom([]string{">", ">="}).Draw(t, "bound"), rapid.IntRange(1, 6).Draw(t, "floor"))
 	}
 	return q
 })

@@ -38,6 +38,9 @@ type Options struct {
 	GeoIP *GeoIP
 	// NoPushDown makes the backend hand over plain documents only, for tests.
 	NoPushDown bool
+	// CandidateRows is how many events of the keys that may have a window which passes are read as they
+	// are; of more, the times that matter are looked for first. 20,000 when 0.
+	CandidateRows int
 	// Profile measures each pipe, which costs time itself.
 	Profile bool
 }
@@ -154,7 +157,9 @@ func (e *env) run(q *plan.Query, last output) error {
 	if last.documents() {
 		read.Documents, read.Fields = true, []string{} // the documents are the answer, fields are only for the filter
 	}
-	read = e.offer(read)
+	if read, err = e.narrow(q, e.offer(read)); err != nil {
+		return err
+	}
 	pushed, err := e.options.Backend.Plan(e.ctx, read)
 	if err != nil {
 		return err

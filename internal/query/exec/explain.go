@@ -48,6 +48,9 @@ func explain(ctx context.Context, out *strings.Builder, q *plan.Query, b Backend
 	if err != nil {
 		return err
 	}
+	if err := explainCandidates(ctx, q, read, b, line); err != nil {
+		return err
+	}
 	line("source%s:", from(read.From))
 	if !read.Earliest.IsZero() || !read.Latest.IsZero() {
 		line("  time %s from %s to %s (%s)", read.TimeField, moment(read.Earliest), moment(read.Latest), where(pushed.Filter))
@@ -74,6 +77,24 @@ func explain(ctx context.Context, out *strings.Builder, q *plan.Query, b Backend
 		line("  not exact: %s", r)
 	}
 	return explainSteps(ctx, out, q, b, steps, indent)
+}
+
+// explainCandidates tells how the keys are found whose events alone are read for sliding windows.
+func explainCandidates(ctx context.Context, q *plan.Query, read plan.Read, b Backend, line func(string, ...any)) error {
+	c := q.Candidates()
+	if c == nil {
+		return nil
+	}
+	read.Aggregate, read.Fields = &c.Aggregate, nil
+	pushed, err := b.Plan(ctx, read)
+	if err != nil || !pushed.Aggregate || len(pushed.Inexact) > 0 {
+		return err
+	}
+	line("first the keys that may have %s, if they are not too many only their events are read:", c.Text)
+	for _, r := range pushed.Requests {
+		line("  request %s", r)
+	}
+	return nil
 }
 
 func explainSteps(ctx context.Context, out *strings.Builder, q *plan.Query, b Backend, steps []*plan.Step, indent string) error {

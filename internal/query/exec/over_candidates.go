@@ -1,0 +1,291 @@
+package exec
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"tocsin/internal/query/kql"
+	"tocsin/internal/query/pipe"
+	"tocsin/internal/query/plan"
+	"tocsin/internal/row"
+)
+
+// Bounds of finding candidates: beyond them all events are read.
+const (
+	candidateKeys  = 10_000    // keys that a filter may name: a list of terms
+	candidateParts = 300       // keys of several fields, or stretches of time, that it may name: clauses
+	candidateBins  = 4_000_000 // groups that are looked through for stretches of time
+	candidateRows  = 20_000    // events that are read without looking for stretches of time first
+)
+
+// errMany says that there are too many candidates to name.
+var errMany = errors.New("too many candidates")
+
+// candidate is a key that may have a window which passes.
+type candidate struct {
+	keys  []row.Value
+	spans []stretch // none: all of the time
+}
+
+// stretch is a part of time, [from, to) in nanoseconds.
+type stretch struct{ from, to int64 }
+
+// narrow adds to the read of a query that begins with sliding windows which keys, and where they have
+// many events which stretches of time, can hold a window that passes the judges. A source that does
+// not group exactly gets the read as it was.
+func (e *env) narrow(q *plan.Query, read plan.Read) (plan.Read, error) {
+	c := q.Candidates()
+	if c == nil || e.options.NoPushDown {
+		return read, nil
+	}
+	for _, b := range c.Aggregate.By {
+		if b.Field.Name == "search" || b.Field.Name == "query" { // a value of these would be read as a filter
+			return read, nil
+		}
+	}
+	found, rows, err := e.candidates(c, read)
+	switch {
+	case errors.Is(err, errMany) || err == nil && found == nil || len(c.Aggregate.By) > 1 && len(found) > candidateParts:
+		return read, nil
+	case err != nil:
+		return read, fmt.Errorf("find the keys that may have %s: %w", c.Text, err)
+	}
+	if rows > float64(cmp.Or(e.options.CandidateRows, candidateRows)) {
+		if err := e.stretches(c, read, found); err != nil && !errors.Is(err, errMany) {
+			return read, fmt.Errorf("find when keys may have %s: %w", c.Text, err)
+		}
+	}
+	filter, err := filterOf(c, read.TimeField, found)
+	if err != nil {
+		return read, err
+	}
+	if read.Filter != nil {
+		filter = kql.NewAnd(read.Filter, filter)
+	}
+	read.Filter = filter
+	return read, nil
+}
+
+// candidates are the keys all of whose rows together pass, and how many rows they have; found is nil
+// where the source does not group exactly.
+func (e *env) candidates(c *plan.Candidates, read plan.Read) (found map[string]*candidate, rows float64, err error) {
+	read.Aggregate = &c.Aggregate
+	held := 0
+	defer func() { e.memory.release(held) }()
+	grouped, err := e.groups(read, c.Aggregate.By, func(key string, keys []row.Value, g reach) error {
+		if !g.passes(c) {
+			return nil
+		}
+		if len(found) >= candidateKeys {
+			return errMany
+		}
+		for _, k := range keys {
+			if k.Kind() == row.String && k.Str() == "" {
+				return errMany // no filter asks for an empty text alone
+			}
+		}
+		if found == nil {
+			found = map[string]*candidate{}
+		}
+		for _, k := range keys {
+			held += k.Size()
+		}
+		if err := e.memory.hold("stats over", len(key)+64); err != nil {
+			return err
+		}
+		held += len(key) + 64
+		found[key] = &candidate{keys: keys}
+		rows += g.rows
+		return nil
+	})
+	if grouped && found == nil && err == nil {
+		found = map[string]*candidate{}
+	}
+	return found, rows, err
+}
+
+// stretches finds when candidates may have a window that passes: a window touches two neighbouring bins
+// of its own length at most, so both together must pass.
+func (e *env) stretches(c *plan.Candidates, read plan.Read, found map[string]*candidate) error {
+	size := pipe.Size{Duration: pipe.Duration{N: c.Length / int64(time.Millisecond), Unit: "ms"}}
+	if c.Length%int64(time.Millisecond) != 0 {
+		return nil
+	}
+	const bin = "_candidate_bin"
+	a := c.Aggregate
+	a.By = append(slices.Clone(a.By), pipe.By{Field: pipe.Field{Name: read.TimeField}, Size: size, As: bin})
+	filter, err := filterOf(c, read.TimeField, found)
+	if err != nil {
+		return err
+	}
+	if read.Filter != nil {
+		filter = kql.NewAnd(read.Filter, filter)
+	}
+	read.Filter, read.Aggregate = filter, &a
+	byKey := map[string]map[int64]reach{}
+	n := 0
+	grouped, err := e.groups(read, a.By, func(_ string, keys []row.Value, g reach) error {
+		if n++; n > candidateBins {
+			return errMany
+		}
+		t, ok := keys[len(keys)-1].AsTime()
+		if !ok {
+			return errMany
+		}
+		k := keyOf(keys[:len(keys)-1])
+		if found[k] == nil {
+			return nil // another value of a document that has several
+		}
+		if byKey[k] == nil {
+			byKey[k] = map[int64]reach{}
+		}
+		byKey[k][t] = g
+		return nil
+	})
+	if err != nil || !grouped {
+		return err
+	}
+	total := 0
+	spans := map[string][]stretch{}
+	for k, bins := range byKey {
+		for t, g := range bins {
+			if g.passes(c) {
+				spans[k] = append(spans[k], stretch{t, t + c.Length})
+			}
+			if next, ok := bins[t+c.Length]; ok && g.with(next, c).passes(c) {
+				spans[k] = append(spans[k], stretch{t, t + 2*c.Length})
+			}
+		}
+		spans[k] = joined(spans[k])
+		total += len(spans[k])
+	}
+	if total > candidateParts {
+		return errMany
+	}
+	for k, f := range found {
+		if f.spans = spans[k]; len(f.spans) == 0 {
+			delete(found, k)
+		}
+	}
+	return nil
+}
+
+// joined are stretches in order, those that touch made one.
+func joined(all []stretch) []stretch {
+	slices.SortFunc(all, func(a, b stretch) int { return int(min(1, max(-1, a.from-b.from))) })
+	var out []stretch
+	for _, s := range all {
+		if n := len(out); n > 0 && s.from <= out[n-1].to {
+			out[n-1].to = max(out[n-1].to, s.to)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// reach is what a grouping tells of one key.
+type reach struct {
+	value, rows, least float64
+	odd                bool // the value is no number
+}
+
+func (g reach) passes(c *plan.Candidates) bool {
+	return g.odd || g.least < 0 || c.Passes(g.value)
+}
+
+// with is the most that two groups can be together.
+func (g reach) with(h reach, c *plan.Candidates) reach {
+	out := reach{rows: g.rows + h.rows, least: min(g.least, h.least), odd: g.odd || h.odd, value: g.value + h.value}
+	if c.Aggregate.Aggs[0].Func == "max" {
+		out.value = max(g.value, h.value)
+	}
+	return out
+}
+
+// groups hands over the groups of a read. It reports false, and reads nothing, where the source would
+// not group exactly.
+func (e *env) groups(read plan.Read, by []pipe.By, each func(key string, keys []row.Value, g reach) error) (bool, error) {
+	read.Fields, read.Documents, read.Top = nil, false, nil
+	pushed, err := e.options.Backend.Plan(e.ctx, read)
+	if err != nil || !pushed.Aggregate || len(pushed.Inexact) > 0 {
+		return false, err
+	}
+	schema := row.NewSchema()
+	slots := make([]int, len(by))
+	for i, b := range by {
+		slots[i] = schema.Slot(b.Column())
+	}
+	none := 0.0 // the value of a group that has nothing to aggregate
+	if read.Aggregate.Aggs[0].Func == "max" {
+		none = math.Inf(-1)
+	}
+	value, rows, least := schema.Slot(plan.CandidateValue), schema.Slot(plan.CandidateRows), schema.Slot(plan.CandidateLeast)
+	cost, err := e.options.Backend.Rows(e.ctx, read, pushed, schema, func(r *row.Row) error {
+		keys := make([]row.Value, len(slots))
+		for i, s := range slots {
+			keys[i] = r.Get(s).Own()
+		}
+		v := r.Get(value)
+		g := reach{rows: number(r.Get(rows), 0), value: number(v, none), least: number(r.Get(least), 0)}
+		g.odd = !v.IsNull() && !v.IsNumber()
+		return each(keyOf(keys), keys, g)
+	})
+	e.cost.Add(cost)
+	return true, err
+}
+
+// number is a value as a number, or another where it is none.
+func number(v row.Value, other float64) float64 {
+	if !v.IsNumber() {
+		return other
+	}
+	return v.Float()
+}
+
+func keyOf(keys []row.Value) string {
+	var b []byte
+	for _, k := range keys {
+		b = k.AppendKey(b)
+	}
+	return string(b)
+}
+
+// filterOf asks for the rows of candidates.
+func filterOf(c *plan.Candidates, timeField string, found map[string]*candidate) (kql.Node, error) {
+	either := make([]kql.Node, 0, len(found))
+	names := make([]string, 0, len(found))
+	for name := range found {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		f := found[name]
+		var all []kql.Node
+		for i, b := range c.Aggregate.By {
+			n, err := valueNode(b.Field.Name, f.keys[i])
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, n)
+		}
+		var times []kql.Node
+		for _, s := range f.spans {
+			times = append(times, kql.NewAnd(bound(timeField, kql.GTE, s.from), bound(timeField, kql.LT, s.to)))
+		}
+		if len(times) > 0 {
+			all = append(all, kql.NewOr(times...))
+		}
+		either = append(either, kql.NewAnd(all...))
+	}
+	return kql.NewOr(either...), nil
+}
+
+func bound(field string, op kql.Op, t int64) kql.Node {
+	text := time.Unix(0, t).UTC().Format(time.RFC3339Nano)
+	return &kql.Range{Field: kql.Word(field), Op: op, Value: kql.Phrase(text)}
+}
