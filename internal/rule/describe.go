@@ -85,7 +85,8 @@ var described = section(
 		name: "tests", doc: "What the rule must find and must not.",
 		shape: &shape{form: listForm, of: section(
 			key{name: "name", shape: texts, needed: true, doc: "What the test shows."},
-			key{name: "events", shape: either(texts, &shape{form: listForm, repeats: true, of: mapOf(anything)}), needed: true, doc: "A file of documents (NDJSON, JSON or CSV) beside the rule, or the documents themselves."},
+			key{name: "events", shape: either(texts, &shape{form: listForm, repeats: true, of: mapOf(anything)}), needed: true, doc: "A file of documents (NDJSON or a JSON array) beside the rule, or the documents themselves."},
+			key{name: "now", shape: texts, doc: "When the test runs, such as 2024-07-01T10:30:00Z. Without it that is just after the newest document."},
 			key{
 				name: "alerts", shape: either(integers(0, 100_000), &shape{form: listForm, repeats: true, of: mapOf(anything)}), needed: true,
 				doc: "How many alerts are expected, or for each of them some of its fields.",

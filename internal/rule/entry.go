@@ -77,27 +77,30 @@ func digest(content []byte) string {
 // mostEvents is the largest file of a test.
 const mostEvents = 8 << 20
 
-// Events are the documents of a test of the rule, and the name to call them by.
-func (e *Entry) Events(t Test) (name string, content []byte, err error) {
+// Events are the documents of a test of the rule.
+func (e *Entry) Events(t Test) ([]byte, error) {
 	if t.Events == "" {
-		return "events.ndjson", t.Documents, nil
+		return t.Documents, nil
 	}
-	if e.files != nil || e.tree == nil && e.File == "" {
-		content, ok := e.files[t.Events]
-		if !ok {
-			return "", nil, fmt.Errorf("test %s of rule %s: the file %s was not applied with the rule: apply it again from where the file is", t.Name, e.ID, t.Events)
-		}
-		return t.Events, content, nil
-	}
-	if e.tree != nil {
+	var (
+		content []byte
+		err     error
+	)
+	switch {
+	case e.tree != nil:
 		content, err = fs.ReadFile(e.tree, t.Events)
-	} else {
+	case e.files == nil && e.File != "":
 		content, err = readFile(filepath.Join(filepath.Dir(e.File), filepath.FromSlash(t.Events)), mostEvents)
+	default:
+		var ok bool
+		if content, ok = e.files[t.Events]; !ok {
+			err = errors.New("it was not applied with the rule: apply it again from where the file is")
+		}
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("test %s of rule %s: read its events: %w", t.Name, e.ID, err)
+		return nil, fmt.Errorf("test %q of rule %s: read %s: %w", t.Name, e.ID, t.Events, err)
 	}
-	return t.Events, content, nil
+	return content, nil
 }
 
 // Attached reads all files that the tests of the rule name.
@@ -107,11 +110,11 @@ func (e *Entry) Attached() (map[string][]byte, error) {
 		if t.Events == "" {
 			continue
 		}
-		name, content, err := e.Events(t)
+		content, err := e.Events(t)
 		if err != nil {
 			return nil, err
 		}
-		out[name] = content
+		out[t.Events] = content
 	}
 	return out, nil
 }

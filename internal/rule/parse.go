@@ -373,6 +373,12 @@ func (d *decoder) tests(n *node, r *Rule) {
 			d.problem(item.get("name").place, fmt.Sprintf("tests[%d] has the name of an earlier test: choose another", i))
 		}
 		names[t.Name] = true
+		if at := item.get("now"); at != nil && !at.wrong {
+			var err error
+			if t.Now, err = time.Parse(time.RFC3339, at.text); err != nil {
+				d.problem(at.place, fmt.Sprintf("tests[%d].now %s is not a time: write 2024-07-01T10:30:00Z", i, quoted(at.text)))
+			}
+		}
 		switch events := item.get("events"); {
 		case events == nil || events.wrong:
 		case events.kind == isText:

@@ -163,6 +163,8 @@ type Test struct {
 	Events string
 	// Documents are the documents as NDJSON where they stand in the rule; nil with Events.
 	Documents []byte
+	// Now is when the test runs; zero is just after the newest document.
+	Now time.Time
 	// Alerts is how many alerts are expected.
 	Alerts int
 	// Keys, when not nil, tells for each alert expected some of its fields, in any order; len(Keys) is Alerts.
