@@ -19,7 +19,7 @@ type Config struct {
 	Listen netip.AddrPort
 	// DataDir is the directory of the database and the embedded log store.
 	DataDir string
-	// Sources are the clusters, in the order of the file.
+	// Sources are the clusters and the embedded engine, in the order of the file.
 	Sources []Source
 	// Detections are the Kibana alerts to forward, in the order of the file.
 	Detections []Detection
@@ -45,7 +45,8 @@ const (
 	Embedded      Kind = "embedded"
 )
 
-// Source is one place of documents. A source of kind Embedded has a name and indices only.
+// Source is one place of documents. A source of kind Embedded has a name, indices and Store only, and
+// there is at most one.
 type Source struct {
 	Name string
 	Kind Kind
@@ -66,6 +67,20 @@ type Source struct {
 	ProxyURL *url.URL
 	// Indices are the index patterns searched unless a search names others.
 	Indices []string
+	// SearchTimeout bounds each request of a search in a cluster.
+	SearchTimeout time.Duration
+	// Store says what the embedded engine keeps; zero for other kinds.
+	Store Store
+}
+
+// Store says what the embedded engine keeps.
+type Store struct {
+	// Retention is how long events are kept after their time; zero is for ever.
+	Retention time.Duration
+	// MaxBytes is how much the engine may hold on the disk; zero is no limit.
+	MaxBytes int64
+	// MinFree is the free space on the disk below which events are refused.
+	MinFree int64
 }
 
 // Detection is one Kibana space whose detection alerts are forwarded.
@@ -159,17 +174,31 @@ const (
 	defaultSweep   = 24 * time.Hour
 	defaultAPIURL  = "https://slack.com/api/"
 
-	leastPoll = 100 * time.Millisecond
+	defaultSearchTimeout = 5 * time.Minute
+	defaultMinFree       = 1 << 30
+
+	leastPoll      = 100 * time.Millisecond
+	leastRetention = 24 * time.Hour
+	leastMaxSize   = 1 << 20
+	leastMinFree   = 64 << 20
 )
 
 var defaultPace = Rate{Count: 1, Per: time.Second}
 
-// Default is the configuration without a file: nothing is connected, and it is set up in the
-// browser. DataDir is relative to the working directory.
+// DefaultSource is the name of the embedded engine where the file names no sources.
+const DefaultSource = "embedded"
+
+func defaultSources() []Source {
+	return []Source{{Name: DefaultSource, Kind: Embedded, Store: Store{MinFree: defaultMinFree}}}
+}
+
+// Default is the configuration without a file: the embedded engine is there, nothing else is
+// connected, and it is set up in the browser. DataDir is relative to the working directory.
 func Default() *Config {
 	return &Config{
 		Listen:  netip.MustParseAddrPort("127.0.0.1:7171"),
 		DataDir: "tocsin-data",
+		Sources: defaultSources(),
 		Route: Route{
 			GroupBy:       []string{"rule.name"},
 			GroupWait:     10 * time.Second,
@@ -183,6 +212,16 @@ func Default() *Config {
 func (c *Config) Source(name string) *Source {
 	for i := range c.Sources {
 		if c.Sources[i].Name == name {
+			return &c.Sources[i]
+		}
+	}
+	return nil
+}
+
+// Embedded returns the source that is the embedded engine, or nil.
+func (c *Config) Embedded() *Source {
+	for i := range c.Sources {
+		if c.Sources[i].Kind == Embedded {
 			return &c.Sources[i]
 		}
 	}

@@ -58,7 +58,9 @@ func TestTheExampleIsValidAndMeansWhatItSays(t *testing.T) {
 		DataDir: filepath.Join(dir, "tocsin-data"),
 		Sources: []Source{{
 			Name: "siem", Kind: Elasticsearch, URLs: parseURLs(t, "https://es1:9200", "https://es2:9200"),
-			APIKey: "id:key", Indices: []string{"logs-*", "filebeat-*"},
+			APIKey: "id:key", Indices: []string{"logs-*", "filebeat-*"}, SearchTimeout: 5 * time.Minute,
+		}, {
+			Name: "logs", Kind: Embedded, Store: Store{Retention: 90 * 24 * time.Hour, MaxBytes: 50e9, MinFree: 1 << 30},
 		}},
 		Detections: []Detection{{
 			Name: "siem/default", Source: "siem", Space: "default", Poll: 5 * time.Second, Overlap: 10 * time.Minute,
@@ -327,23 +329,28 @@ func TestDocumentedDefaultsAreTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	detection, slack, route := c.Detections[0], c.Slack, c.Route
+	detection, slack, route, store := c.Detections[0], c.Slack, c.Route, Default().Embedded().Store
+	if store.Retention != 0 || store.MaxBytes != 0 {
+		t.Errorf("retention and max_size are %v, documented as off", store)
+	}
 	for key, is := range map[string]any{
-		"listen":                c.Listen.String(),
-		"data_dir":              "./" + c.DataDir,
-		"detections[].space":    detection.Space,
-		"detections[].poll":     detection.Poll,
-		"detections[].overlap":  detection.Overlap,
-		"detections[].sweep":    detection.Sweep,
-		"detections[].since":    detection.Since.Back,
-		"slack.api_url":         slack.APIURL.String(),
-		"slack.pace":            slack.Pace.String(),
-		"slack.in_doubt":        string(slack.InDoubt),
-		"route.group_by":        "[" + strings.Join(route.GroupBy, ", ") + "]",
-		"route.group_wait":      route.GroupWait,
-		"route.group_interval":  route.GroupInterval,
-		"route.repeat_interval": "off",
-		"route.rate_limit":      route.RateLimit.String(),
+		"listen":                   c.Listen.String(),
+		"data_dir":                 "./" + c.DataDir,
+		"sources[].min_free":       FormatSize(store.MinFree),
+		"sources[].search_timeout": c.Sources[0].SearchTimeout,
+		"detections[].space":       detection.Space,
+		"detections[].poll":        detection.Poll,
+		"detections[].overlap":     detection.Overlap,
+		"detections[].sweep":       detection.Sweep,
+		"detections[].since":       detection.Since.Back,
+		"slack.api_url":            slack.APIURL.String(),
+		"slack.pace":               slack.Pace.String(),
+		"slack.in_doubt":           string(slack.InDoubt),
+		"route.group_by":           "[" + strings.Join(route.GroupBy, ", ") + "]",
+		"route.group_wait":         route.GroupWait,
+		"route.group_interval":     route.GroupInterval,
+		"route.repeat_interval":    "off",
+		"route.rate_limit":         route.RateLimit.String(),
 	} {
 		_, under, ok := strings.Cut(string(reference), "#### `"+key+"`\n")
 		under, _, _ = strings.Cut(under, "####")

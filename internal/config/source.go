@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -18,15 +19,28 @@ var (
 // nameRule is the sentence of nameForm.
 const nameRule = "is not a name: use letters, digits, and - _ . after the first"
 
-// sources reads the sources.
+// sources reads the sources. Without the section there is the embedded engine.
 func (d *decoder) sources(root *mapping) []Source {
+	if !root.has("sources") {
+		root.ask("sources")
+		return defaultSources()
+	}
 	before := len(d.problems)
 	items, _ := root.list("sources")
 	d.noSources = len(d.problems) > before
 	var sources []Source
 	first := map[string]int{}
+	embedded := 0
 	for _, it := range items {
-		s, name := d.readSource(d.mapping(it.node, it.key, it.place))
+		m := d.mapping(it.node, it.key, it.place)
+		s, name := d.readSource(m)
+		if s.Kind == Embedded {
+			if embedded > 0 {
+				d.problem(m.placeOf("kind"), fmt.Sprintf("%s is a second embedded source, the first is on line %d: there is one embedded engine; delete one", m.key, embedded))
+			} else {
+				embedded = m.place.Line
+			}
+		}
 		if s.Name != "" {
 			if line, again := first[s.Name]; again {
 				d.wrong(name, fmt.Sprintf("is the name of the source on line %d too: give each its own", line))
@@ -55,6 +69,7 @@ func (d *decoder) readSource(m *mapping) (s Source, name text) {
 		m.missing("kind: write kind: elasticsearch, opensearch or embedded")
 	}
 	d.connection(m, &s)
+	d.store(m, &s)
 	s.Indices = d.indices(m)
 	m.close()
 	return s, name
@@ -63,7 +78,7 @@ func (d *decoder) readSource(m *mapping) (s Source, name text) {
 // connection reads how the cluster is reached; the embedded engine needs nothing of it.
 func (d *decoder) connection(m *mapping, s *Source) {
 	if s.Kind == Embedded {
-		for _, name := range []string{"urls", "cloud_id", "api_key", "api_key_file", "username", "password", "password_file", "ca_file", "ca_fingerprint", "proxy_url"} {
+		for _, name := range []string{"urls", "cloud_id", "api_key", "api_key_file", "username", "password", "password_file", "ca_file", "ca_fingerprint", "proxy_url", "search_timeout"} {
 			if _, ok := m.ask(name); ok {
 				d.problem(m.placeOf(name), join(m.key, name)+" means nothing here: an embedded source is inside Tocsin; delete it")
 			}
@@ -95,6 +110,31 @@ func (d *decoder) connection(m *mapping, s *Source) {
 		d.problem(m.placeOf("ca_fingerprint"), m.key+" has both ca_file and ca_fingerprint: delete one")
 	}
 	s.ProxyURL = m.proxyURL("proxy_url")
+	s.SearchTimeout = m.duration("search_timeout", defaultSearchTimeout, time.Second)
+}
+
+// store reads what the embedded engine keeps; a cluster decides that itself.
+func (d *decoder) store(m *mapping, s *Source) {
+	if s.Kind != Embedded {
+		for _, name := range []string{"retention", "max_size", "min_free"} {
+			if _, ok := m.ask(name); ok && s.Kind != "" {
+				d.problem(m.placeOf(name), join(m.key, name)+" means nothing here: only an embedded source keeps events itself; delete it")
+			}
+		}
+		return
+	}
+	if t, ok := m.word("retention"); ok && t.value != "off" {
+		switch v, err := ParseDuration(t.value); {
+		case err != nil:
+			d.wrong(t, err.Error()+", or off")
+		case v < leastRetention:
+			d.wrong(t, "is too short: the least is "+FormatDuration(leastRetention)+", as events go by whole days")
+		default:
+			s.Store.Retention = v
+		}
+	}
+	s.Store.MaxBytes = m.size("max_size", 0, leastMaxSize, true)
+	s.Store.MinFree = m.size("min_free", defaultMinFree, leastMinFree, false)
 }
 
 // addresses reads urls or cloud_id.
