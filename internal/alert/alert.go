@@ -35,6 +35,9 @@ type Rule struct {
 	Version     string   `json:"version,omitempty"`
 	URL         string   `json:"url,omitempty"`
 	References  []string `json:"references,omitempty"`
+	Owner       string   `json:"owner,omitempty"`   // who looks after the rule
+	Runbook     string   `json:"runbook,omitempty"` // a link to what to do about its alerts
+	Guide       string   `json:"guide,omitempty"`   // the same as text
 }
 
 // Threat is one ATT&CK tactic and, where the rule names one, one technique under it. A
@@ -89,9 +92,26 @@ type Alert struct {
 	Late          bool     `json:"-"`                     // found by a sweep, after its time had been read; no content
 	Ongoing       bool     `json:"ongoing,omitempty"`     // a condition that can end (threshold, missing, spike), not an event
 
+	// First and Last are the times of the first and last event it is made of; zero where it is one event.
+	First time.Time `json:"first,omitzero"`
+	Last  time.Time `json:"last,omitzero"`
+	// Held says that its source keeps it back; nil leaves that to policy.
+	Held *Held `json:"held,omitempty"`
+	// MergedInto is the alert of the same source that this one turned out to be part of; empty for none.
+	MergedInto ID `json:"merged_into,omitempty"`
+	// Withdrawn says that its condition turned out not to hold.
+	Withdrawn bool `json:"withdrawn,omitempty"`
+
 	// Document is the alert as read, without the parts no one filters by; nil when there is none.
 	// It is kept apart from the rest wherever alerts are stored.
 	Document json.RawMessage `json:"-"`
+}
+
+// Held is why a source keeps an alert back: the fate it has instead of being said (Excluded, Silenced,
+// Suppressed or Shadow), and a sentence for people.
+type Held struct {
+	As     Fate   `json:"as"`
+	Reason string `json:"reason"`
 }
 
 // Fact is a labelled value.

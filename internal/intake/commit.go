@@ -163,6 +163,10 @@ func decision(v policy.Verdict) ledger.Decision {
 		return ledger.Exclude
 	case policy.Silenced:
 		return ledger.Silence
+	case policy.Suppressed:
+		return ledger.Suppress
+	case policy.Shadow:
+		return ledger.Shadow
 	default:
 		return ledger.Forward
 	}

@@ -114,15 +114,24 @@ type Kept string
 
 // The ways to keep an alert back. Said is none: it is forwarded.
 const (
-	Said     Kept = ""
-	Excluded Kept = "exclude"
-	Silenced Kept = "silence"
+	Said       Kept = ""
+	Excluded   Kept = "exclude"
+	Silenced   Kept = "silence"
+	Suppressed Kept = "suppress"
+	Shadow     Kept = "shadow"
 )
+
+// held is how an alert is kept that its own source holds back.
+var held = map[alert.Fate]Kept{alert.Excluded: Excluded, alert.Silenced: Silenced, alert.Suppressed: Suppressed, alert.Shadow: Shadow}
 
 // Judge decides about one alert by itself: the same alert at the same time always gets the same
 // verdict. An error means that its fields cannot be read.
 func (p *Policy) Judge(now time.Time, a *alert.Alert) (Verdict, error) {
 	switch {
+	case a.Withdrawn:
+		return Verdict{Kept: Excluded, Reason: "withdrawn before it was said: what came later undid its condition"}, nil
+	case a.Held != nil && held[a.Held.As] != Said:
+		return Verdict{Kept: held[a.Held.As], Reason: a.Held.Reason}, nil
 	case a.BuildingBlock:
 		return Verdict{Kept: Excluded, Reason: "a building block: the alert it is part of is sent"}, nil
 	case a.Status == alert.StatusClosed:

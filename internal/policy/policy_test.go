@@ -206,3 +206,21 @@ func TestRatesReadAsWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestASourceKeepsItsAlertBack(t *testing.T) {
+	p, err := policy.New(policy.Options{Root: policy.Route{Path: "route", Channel: "#a", Interval: time.Minute}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for fate, want := range map[alert.Fate]policy.Kept{
+		alert.Excluded: policy.Excluded, alert.Silenced: policy.Silenced, alert.Suppressed: policy.Suppressed, alert.Shadow: policy.Shadow, alert.Sent: policy.Said,
+	} {
+		v, err := p.Judge(time.Now(), &alert.Alert{ID: "a", Held: &alert.Held{As: fate, Reason: "because"}})
+		if err != nil || v.Kept != want || want != policy.Said && v.Reason != "because" {
+			t.Errorf("held as %s: %+v, %v", fate, v, err)
+		}
+	}
+	if v, err := p.Judge(time.Now(), &alert.Alert{ID: "a", Withdrawn: true}); err != nil || v.Kept != policy.Excluded {
+		t.Errorf("withdrawn: %+v, %v", v, err)
+	}
+}
