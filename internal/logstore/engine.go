@@ -52,6 +52,9 @@ func (e *engineLog) Write(line []byte) (int, error) {
 // openEngine opens the engine's directory. The caller holds the lock of the store's directory: the engine
 // panics on a second opener.
 func openEngine(dir string, retention time.Duration) *logstorage.Storage {
+	if retention == 0 {
+		retention = farFuture
+	}
 	return logstorage.MustOpenStorage(dir, &logstorage.StorageConfig{
 		// One day more than promised: the engine drops whole days, and silently drops rows that are too
 		// old when they arrive, which were then already acknowledged.

@@ -259,11 +259,26 @@ func clip(s string, most int) string {
 	return s[:cut] + "…"
 }
 
+// oldestKept is the time before which events are not kept: now less the retention, and never before 1970,
+// as the engine's days count from there.
+func oldestKept(now time.Time, retention time.Duration) time.Time {
+	epoch := time.Unix(0, 0)
+	if retention == 0 {
+		return epoch
+	}
+	if oldest := now.Add(-retention); oldest.After(epoch) {
+		return oldest
+	}
+	return epoch
+}
+
 // checkTime refuses an event the engine would drop.
 func (e *event) checkTime(now time.Time, retention time.Duration) *Failure {
-	oldest, newest := now.Add(-retention), now.Add(24*time.Hour)
+	oldest, newest := oldestKept(now, retention), now.Add(24*time.Hour)
 	at := time.Unix(0, e.time).UTC()
 	switch {
+	case at.Before(oldest) && at.Year() < 1970:
+		return unreadable(fmt.Sprintf("@timestamp %s is before 1970", at.Format(time.RFC3339)))
 	case at.Before(oldest):
 		return unreadable(fmt.Sprintf("@timestamp %s is older than the retention of the log store allows (%s)",
 			at.Format(time.RFC3339), oldest.UTC().Format(time.RFC3339)))

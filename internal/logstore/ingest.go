@@ -239,7 +239,7 @@ func (s *Store) insert(events []event) {
 		rows.MustAdd(logstorage.TenantID{}, e.time, e.columns, 1)
 		if d := e.time / int64(24*time.Hour); d != day {
 			day = d
-			days[time.Unix(0, e.time).UTC().Format("20060102")] = true
+			days[time.Unix(0, e.time).UTC().Format(dayLayout)] = true
 		}
 		if rows.NeedFlush() {
 			s.engine.MustAddRows(rows)

@@ -7,6 +7,7 @@ import (
 
 func TestRefusalsAreOfTheDocumentAlone(t *testing.T) {
 	s := open(t, t.TempDir())
+	s.options.Retention = 30 * 24 * time.Hour
 	good := []byte(`{"m":1}`)
 	for _, c := range []struct {
 		name   string

@@ -24,8 +24,8 @@ import (
 type Options struct {
 	// Dir holds everything of the store. It is made if missing; one process at a time may use it.
 	Dir string
-	// Retention is how long events are kept after their @timestamp, at least a day; zero is 30 days. Older
-	// events are refused. They go by whole days (UTC), so some stay up to two days longer.
+	// Retention is how long events are kept after their @timestamp, at least a day; zero is for ever. Older
+	// events are refused. They go by whole days (UTC), so some stay up to a day longer.
 	Retention time.Duration
 	// MaxBytes limits what the engine holds on the disk; zero is no limit. The oldest days go first, the
 	// newest two always stay.
@@ -83,10 +83,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	if o.Dir == "" {
 		return nil, errors.New("open the log store: no directory given")
 	}
-	if o.Retention == 0 {
-		o.Retention = 30 * 24 * time.Hour
-	}
-	if o.Retention < 24*time.Hour {
+	if o.Retention != 0 && o.Retention < 24*time.Hour {
 		return nil, fmt.Errorf("open the log store: a retention of %s is too short: give at least 24h", o.Retention)
 	}
 	if o.FreeSpaceFloor == 0 {
@@ -198,8 +195,8 @@ func (s *Store) use() (done func(), err error) {
 	return s.users.RUnlock, nil
 }
 
-// Run shows new events to searches within half a second, moves the log on, and applies MaxBytes, until
-// ctx is done.
+// Run shows new events to searches within half a second, moves the log on, and applies Retention and
+// MaxBytes, until ctx is done.
 func (s *Store) Run(ctx context.Context) error {
 	show := time.NewTicker(500 * time.Millisecond)
 	defer show.Stop()

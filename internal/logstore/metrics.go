@@ -8,6 +8,7 @@ import (
 type metrics struct {
 	documents  *prometheus.CounterVec
 	tidyErrors prometheus.Counter
+	dropped    *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer, s *Store) *metrics {
@@ -18,6 +19,9 @@ func newMetrics(r prometheus.Registerer, s *Store) *metrics {
 		tidyErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tocsin_logstore_tidy_errors_total", Help: "Times the log store could not shorten its log or drop old days.",
 		}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tocsin_logstore_days_dropped_total", Help: "Days of events dropped from the log store, by reason: age or size.",
+		}, []string{"reason"}),
 	}
 	bytes := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tocsin_logstore_bytes", Help: "Bytes the engine of the log store holds on the disk.",
@@ -42,7 +46,7 @@ func newMetrics(r prometheus.Registerer, s *Store) *metrics {
 		return float64(stats.RowsCount())
 	})
 	if r != nil {
-		r.MustRegister(m.documents, m.tidyErrors, bytes, rows)
+		r.MustRegister(m.documents, m.tidyErrors, m.dropped, bytes, rows)
 	}
 	return m
 }

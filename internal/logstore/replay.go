@@ -16,7 +16,7 @@ func (s *Store) replay(ctx context.Context, events []event) (int, error) {
 	}
 	var parser fastjson.Parser
 	missing := make([]event, 0, len(events)-len(found))
-	oldest := s.now().Add(-s.options.Retention).UnixNano()
+	oldest := oldestKept(s.now(), s.options.Retention).UnixNano()
 	named := false
 	for _, e := range events {
 		named = named || e.id != ""

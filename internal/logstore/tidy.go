@@ -74,24 +74,44 @@ func (s *Store) flush() bool {
 	return false
 }
 
-// drop removes the oldest days while the engine holds more than MaxBytes, and forgets the ids of what is
-// gone.
+// drop removes the days that are older than Retention, then the oldest ones while the engine holds more
+// than MaxBytes, and forgets the ids of what is gone. The engine has an eye on the retention itself, a day
+// later and without a word, so it finds nothing to do.
 func (s *Store) drop(ctx context.Context) error {
 	var gone string
-	for s.options.MaxBytes > 0 && s.bytes() > s.options.MaxBytes {
+	for {
 		days := s.engine.PartitionList()
-		if len(days) <= 2 {
+		if len(days) == 0 {
 			break
 		}
-		gone = slices.Min(days)
-		if err := s.dropDay(gone); err != nil {
-			return fmt.Errorf("drop the day %s: %w", gone, err)
+		oldest := slices.Min(days)
+		begins, err := time.Parse(dayLayout, oldest)
+		if err != nil {
+			return fmt.Errorf("read the name of a day: %w", err)
 		}
-		s.log.Info("oldest day dropped to stay below the size limit", "day", gone)
+		reason := ""
+		switch {
+		case !begins.Add(24 * time.Hour).After(oldestKept(s.now(), s.options.Retention)):
+			reason = "age"
+		case s.options.MaxBytes > 0 && len(days) > 2 && s.bytes() > s.options.MaxBytes:
+			reason = "size"
+		}
+		if reason == "" {
+			break
+		}
+		if err := s.dropDay(oldest); err != nil {
+			return fmt.Errorf("drop the day %s: %w", oldest, err)
+		}
+		gone = oldest
+		s.metrics.dropped.WithLabelValues(reason).Inc()
+		s.log.Info("oldest day dropped from the log store", "day", begins.Format(time.DateOnly), "reason", reason)
 	}
-	oldest := s.now().Add(-s.options.Retention - 48*time.Hour)
+	if gone == "" && s.options.Retention == 0 {
+		return nil
+	}
+	oldest := oldestKept(s.now(), s.options.Retention).Add(-48 * time.Hour)
 	if gone != "" {
-		day, err := time.Parse("20060102", gone)
+		day, err := time.Parse(dayLayout, gone)
 		if err != nil {
 			return fmt.Errorf("read the name of a day: %w", err)
 		}
@@ -101,6 +121,9 @@ func (s *Store) drop(ctx context.Context) error {
 	}
 	return s.ids.forget(ctx, oldest.UnixNano())
 }
+
+// dayLayout is how the engine names its days.
+const dayLayout = "20060102"
 
 // dropDay removes a day of the engine. No row is handed over meanwhile: between the two steps the engine
 // would drop rows of that day silently.
