@@ -39,6 +39,9 @@ func (i *Intake) Commit(ctx context.Context, b alert.Batch) (next time.Time, err
 		if err := c.flush(); err != nil {
 			return err
 		}
+		if err := c.keep(b); err != nil {
+			return err
+		}
 		if b.State != nil {
 			if err := ledger.SetSourceState(tx, b.Source, b.State, c.now); err != nil {
 				return err
@@ -107,6 +110,9 @@ func (c *commit) take(a ledger.Content) error {
 	c.updated++
 	if err := ledger.Update(c.tx, a, stands.Seq); err != nil {
 		return err
+	}
+	if a.MergedInto != "" {
+		return c.merge(a, stands)
 	}
 	return c.redecide(a, stands, verdict)
 }
