@@ -3,6 +3,7 @@ package outbox
 import (
 	"database/sql"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"tocsin/internal/notice"
@@ -62,27 +63,61 @@ func lease(tx *store.Tx, channel string, n int, now, clock time.Time) ([]task, e
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range tasks {
-		if err := tx.Exec(`UPDATE notices SET state = 'sending', sending_revision = revision, attempt_at = ?, held_at = 0, not_before = 0 WHERE seq = ?`,
-			store.Micros(t.attempt), t.seq); err != nil {
-			return nil, err
-		}
-	}
-	return tasks, nil
+	return tasks, mark(tx, tasks, clock)
 }
 
-// waiting lists the channels that have ready posts, whether there are ready edits, whether anything is
-// in doubt, and whether anything at all is left to do now or later.
-func waiting(tx *store.Tx, now time.Time) (channels []string, edits, doubts, open bool, err error) {
-	at := store.Micros(now)
-	err = tx.Query(func(r *sql.Rows) error {
-		var c string
-		if err := r.Scan(&c); err != nil {
+// sendingIs is what becomes of a leased notice's row; its parameter is the time of the attempt.
+const sendingIs = `state = 'sending', sending_revision = revision, attempt_at = ?, held_at = 0, not_before = 0`
+
+// mark makes tasks sending, as far as can be in one statement: it is done for every message.
+func mark(tx *store.Tx, tasks []task, clock time.Time) error {
+	args := []any{store.Micros(clock)}
+	for _, t := range tasks {
+		if t.attempt.Equal(clock) {
+			args = append(args, t.seq)
+		} else if err := tx.Exec(`UPDATE notices SET `+sendingIs+` WHERE seq = ?`, store.Micros(t.attempt), t.seq); err != nil {
 			return err
 		}
-		channels = append(channels, c)
+	}
+	if len(args) == 1 {
 		return nil
-	}, `SELECT DISTINCT channel FROM notices WHERE `+ready+` AND `+toPost, at, at)
+	}
+	return tx.Exec(`UPDATE notices SET `+sendingIs+` WHERE seq IN (`+places(len(args)-1)+`)`, args...)
+}
+
+// places are n parameters of a statement.
+func places(n int) string { return strings.Repeat("?, ", n-1) + "?" }
+
+// take notes which notice of a lease is posted now. Where nothing tells what was said, it is written down
+// before each post: whatever happens then, only that one is in doubt.
+func take(tx *store.Tx, t task, now time.Time) error {
+	return tx.Exec(`INSERT INTO turns (channel, seq, at) VALUES (?, ?, ?)
+		ON CONFLICT (channel) DO UPDATE SET seq = excluded.seq, at = excluded.at`, t.notice.Channel, t.seq, store.Micros(now))
+}
+
+// waiting lists the channels that have ready posts and are not busy, whether there are ready edits, whether anything is
+// in doubt, and whether anything at all is left to do now or later.
+func waiting(tx *store.Tx, now time.Time, busy func(channel string) bool) (channels []string, edits, doubts, open bool, err error) {
+	at := store.Micros(now)
+	// From each channel to the next: many notices of one may be waiting.
+	var all []string
+	err = tx.Query(func(r *sql.Rows) error {
+		var c string
+		defer func() { all = append(all, c) }()
+		return r.Scan(&c)
+	}, `WITH RECURSIVE c (channel) AS (
+			SELECT MIN(channel) FROM notices WHERE state = 'queued'
+			UNION ALL SELECT (SELECT MIN(channel) FROM notices WHERE state = 'queued' AND channel > c.channel) FROM c WHERE c.channel IS NOT NULL
+		) SELECT channel FROM c WHERE channel IS NOT NULL`)
+	for _, c := range all {
+		var has bool
+		if err == nil && !busy(c) {
+			err = tx.Row(`SELECT EXISTS (SELECT 1 FROM notices WHERE `+ready+` AND channel = ? AND `+toPost+`)`, []any{at, at, c}, &has)
+		}
+		if has {
+			channels = append(channels, c)
+		}
+	}
 	if err == nil {
 		err = tx.Row(`SELECT EXISTS (SELECT 1 FROM notices WHERE `+ready+` AND `+toEdit+`)`, []any{at, at}, &edits)
 	}
@@ -96,7 +131,34 @@ func waiting(tx *store.Tx, now time.Time) (channels []string, edits, doubts, ope
 }
 
 // recoverSending settles what a process that died left as sending: a post is in doubt, an edit is repeated.
+// Of a lease that was worked through in turn, only the notice whose turn it was is in doubt.
 func recoverSending(tx *store.Tx, now time.Time) (posts, edits int64, err error) {
+	type turn struct {
+		channel string
+		seq, at int64
+	}
+	var turns []turn
+	err = tx.Query(func(r *sql.Rows) error {
+		var t turn
+		defer func() { turns = append(turns, t) }()
+		return r.Scan(&t.channel, &t.seq, &t.at)
+	}, `SELECT channel, seq, at FROM turns`)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, t := range turns {
+		err = tx.Exec(`UPDATE notices SET `+saidIs+` WHERE state = 'sending' AND channel = ? AND seq < ? AND `+toPost,
+			0, 0, 0, 0, t.at, t.at, t.channel, "", t.channel, t.seq)
+		if err == nil {
+			err = tx.Exec(`UPDATE notices SET state = 'queued' WHERE state = 'sending' AND channel = ? AND seq > ? AND `+toPost, t.channel, t.seq)
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+	if err := tx.Exec(`DELETE FROM turns`); err != nil {
+		return 0, 0, err
+	}
 	posts, err = tx.Change(`UPDATE notices SET state = 'doubt', doubt_at = ?, looks = 0, reason = ? WHERE state = 'sending' AND `+toPost,
 		store.Micros(now), "in doubt: tocsin stopped while sending it; looking it up")
 	if err == nil {

@@ -37,7 +37,8 @@ type Sender interface {
 	Clock() time.Time
 }
 
-// Migrations are the outbox's tables: the notices, and how long the service told us to wait. The ledger reads the columns that its own Migrations name.
+// Migrations are the outbox's tables: the notices, how long the service told us to wait, and where a lease
+// stands that is worked through in turn. The ledger reads the columns that its own Migrations name.
 var Migrations = []store.Migration{{ID: "outbox/1", SQL: `
 CREATE TABLE notices (
 	seq              INTEGER PRIMARY KEY,
@@ -77,6 +78,15 @@ CREATE TABLE limits (
 	channel TEXT NOT NULL PRIMARY KEY, -- '' is everything
 	set_at  BIGINT NOT NULL,
 	until   BIGINT NOT NULL
+);
+`}, {ID: "outbox/3", SQL: `
+DROP INDEX notices_queued; -- notices_open finds the same
+DROP INDEX notices_posted;
+CREATE INDEX notices_posted ON notices (channel, posted_at) WHERE posted_at > 0;
+CREATE TABLE turns (
+	channel TEXT NOT NULL PRIMARY KEY,
+	seq     BIGINT NOT NULL, -- of the channel's notices that are sending, those before it are said and those after it are not
+	at      BIGINT NOT NULL
 );
 `}}
 
@@ -155,7 +165,7 @@ func Traffic(tx *store.Tx, channel string, since time.Time) (posted []time.Time,
 		}
 		posted = append(posted, store.Time(at))
 		return nil
-	}, `SELECT posted_at FROM notices WHERE channel = ? AND posted_at > ? ORDER BY posted_at`, channel, store.Micros(since))
+	}, `SELECT posted_at FROM notices WHERE channel = ? AND posted_at > 0 AND posted_at > ? ORDER BY posted_at`, channel, store.Micros(since))
 	if err == nil {
 		err = tx.Row(`SELECT COUNT(*) FROM notices WHERE state IN ('queued', 'sending', 'doubt') AND channel = ? AND (said_revision = 0 OR anew = 1)`,
 			[]any{channel}, &unsaid)

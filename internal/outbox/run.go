@@ -57,8 +57,13 @@ type Outbox struct {
 }
 
 // batchMost is how many notices one lease takes where messages are not paced: after a crash as many are
-// in doubt, and one look into the history settles them.
-const batchMost = 50
+// in doubt, and one look into the history settles them. Without a history they are posted in turn, so
+// that one is in doubt, and a lease has no more than are posted in about half of turnsMost: until it is
+// settled what was said is not yet told.
+const (
+	batchMost = 50
+	turnsMost = time.Second
+)
 
 // stopGrace is how long a post under way may still take once Run's context has ended.
 const stopGrace = 3 * time.Second
@@ -84,7 +89,7 @@ func New(o Options) (*Outbox, error) {
 		o.InDoubt = Resend
 	}
 	batch := batchMost
-	if o.Pace > 0 || !o.Sender.History() {
+	if o.Pace > 0 {
 		batch = 1
 	}
 	return &Outbox{
@@ -195,7 +200,7 @@ func (o *Outbox) dispatch(ctx context.Context, workers *errgroup.Group) (open bo
 	)
 	now := time.Now()
 	err = o.db.View(ctx, func(tx *store.Tx) (err error) {
-		channels, edits, doubts, open, err = waiting(tx, now)
+		channels, edits, doubts, open, err = waiting(tx, now, o.isBusy)
 		return err
 	})
 	if err != nil {
@@ -216,6 +221,13 @@ func (o *Outbox) dispatch(ctx context.Context, workers *errgroup.Group) (open bo
 		o.start(workers, resolver, func() (bool, error) { return o.resolve(ctx) })
 	}
 	return open, nil
+}
+
+// isBusy reports whether a worker of that name runs.
+func (o *Outbox) isBusy(name string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.busy[name]
 }
 
 // start runs a worker unless one of its name runs. Only one that got something done asks for a further
@@ -247,8 +259,12 @@ func (o *Outbox) start(workers *errgroup.Group, name string, work func() (done b
 // result is never thrown away: drain stays with it until the database takes it or the process ends.
 func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err error) {
 	var results []result
+	most := o.batch
+	if o.inTurn() {
+		most = 1
+	}
 	for {
-		n := o.batch
+		n := most
 		if o.pace.every > 0 && len(results) > 0 {
 			n = 0 // settle now; the turn comes later
 		}
@@ -264,7 +280,9 @@ func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err erro
 			if err := o.settle(tx, results, now); err != nil || n == 0 {
 				return err
 			}
-			tasks, err = lease(tx, channel, n, now, clock)
+			if tasks, err = lease(tx, channel, n, now, clock); err == nil && channel != "" && o.inTurn() && len(tasks) > 0 {
+				err = take(tx, tasks[0], now)
+			}
 			return err
 		})
 		switch {
@@ -283,10 +301,28 @@ func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err erro
 			return done, nil
 		}
 		results = nil
-		if len(tasks) > 0 {
-			results = o.send(ctx, channel, tasks)
+		if len(tasks) == 0 {
+			continue
+		}
+		results = o.send(ctx, channel, tasks)
+		if took := time.Since(now); took < turnsMost/2 {
+			most = min(2*most, o.batch)
+		} else if o.inTurn() {
+			most = max(most/2, 1)
 		}
 	}
+}
+
+// inTurn reports whether each post is written down before it is made: nothing tells later what was said.
+func (o *Outbox) inTurn() bool { return !o.sender.History() }
+
+// mayGoOn passes the turn to the next notice of a lease. What went wrong with the one before it, or with
+// writing, has to be settled first.
+func (o *Outbox) mayGoOn(ctx context.Context, t task, before result) bool {
+	if !o.inTurn() {
+		return true
+	}
+	return before.err == nil && o.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return take(tx, t, time.Now()) }) == nil
 }
 
 // turn waits until the channel may get a post, or an update may be made. It comes before the lease, so
@@ -316,7 +352,7 @@ func (o *Outbox) send(ctx context.Context, channel string, tasks []task) []resul
 			results = append(results, result{task: t, receipt: receipt})
 			continue
 		}
-		if o.holds.until(t.notice.Channel, time.Now()) > 0 || ctx.Err() != nil {
+		if o.holds.until(t.notice.Channel, time.Now()) > 0 || ctx.Err() != nil || channel != "" && i > 0 && !o.mayGoOn(ctx, t, results[i-1]) {
 			for _, left := range tasks[i:] {
 				results = append(results, result{task: left, untouched: true})
 			}

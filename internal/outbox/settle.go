@@ -28,12 +28,36 @@ type result struct {
 
 // settle writes what came of tasks.
 func (o *Outbox) settle(tx *store.Tx, results []result, now time.Time) error {
+	results, err := settleAlike(tx, results, now)
+	if err != nil {
+		return fmt.Errorf("settle notices: %w", err)
+	}
 	for _, r := range results {
 		if err := o.settleOne(tx, r, now); err != nil {
 			return fmt.Errorf("settle notice %s: %w", r.notice.Key, err)
 		}
 	}
 	return nil
+}
+
+// settleAlike writes, in one statement, the posts that were said and of which no more is known than the
+// first of them has: what a webhook says. It returns the others.
+func settleAlike(tx *store.Tx, results []result, now time.Time) (others []result, err error) {
+	var args []any
+	for _, r := range results {
+		if r.untouched || r.edit || r.err != nil || r.receipt.TS != "" || r.receipt.Revision != 0 || args != nil && args[6] != any(r.receipt.Channel) {
+			others = append(others, r)
+			continue
+		}
+		if args == nil {
+			args = []any{0, 0, 0, 0, store.Micros(now), store.Micros(now), r.receipt.Channel, ""}
+		}
+		args = append(args, r.seq)
+	}
+	if args != nil {
+		err = tx.Exec(`UPDATE notices SET `+saidIs+` WHERE seq IN (`+places(len(args)-8)+`)`, args...)
+	}
+	return others, err
 }
 
 func (o *Outbox) settleOne(tx *store.Tx, r result, now time.Time) error {
@@ -108,15 +132,16 @@ func keptLimits(tx *store.Tx, now time.Time, each func(channel string, until tim
 	}, `SELECT channel, set_at, until FROM limits WHERE until > ?`, store.Micros(now))
 }
 
+// saidIs is what becomes of a notice's row once it was said. Its parameters are four times the revision, of
+// which 0 is the one last tried, twice the time, the channel and the message's id.
+const saidIs = `said_revision = CASE WHEN ? > 0 THEN ? ELSE sending_revision END,
+	state = CASE WHEN revision > CASE WHEN ? > 0 THEN ? ELSE sending_revision END THEN 'queued' ELSE 'said' END,
+	said_at = ?, posted_at = ?, said_channel = ?, ts = ?, reason = '', attempts = 0, anew = 0, look_first = 0, looks = 0`
+
 // adopt records that a notice was said: the revision its message tells, else the one last tried.
 func adopt(tx *store.Tx, seq int64, receipt notice.Receipt, now time.Time) error {
-	err := tx.Exec(`UPDATE notices SET said_revision = CASE WHEN ? > 0 THEN ? ELSE sending_revision END, said_at = ?, posted_at = ?,
-		said_channel = ?, ts = ?, reason = '', attempts = 0, anew = 0, look_first = 0, looks = 0 WHERE seq = ?`,
-		receipt.Revision, receipt.Revision, store.Micros(now), store.Micros(now), receipt.Channel, receipt.TS, seq)
-	if err != nil {
-		return err
-	}
-	return tx.Exec(`UPDATE notices SET state = CASE WHEN revision > said_revision THEN 'queued' ELSE 'said' END WHERE seq = ?`, seq)
+	return tx.Exec(`UPDATE notices SET `+saidIs+` WHERE seq = ?`,
+		receipt.Revision, receipt.Revision, receipt.Revision, receipt.Revision, store.Micros(now), store.Micros(now), receipt.Channel, receipt.TS, seq)
 }
 
 // anew gives up editing a message: what only the edit would have said is posted as a new message, and
