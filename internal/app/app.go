@@ -29,13 +29,14 @@ import (
 	"tocsin/internal/outbox"
 	"tocsin/internal/policy"
 	"tocsin/internal/query"
+	"tocsin/internal/rule"
 	"tocsin/internal/slack"
 	"tocsin/internal/store"
 	"tocsin/internal/web"
 )
 
 // Migrations are the tables of all rooms. Their order is the order in which they are made.
-var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations)
+var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations)
 
 // Options say what to run.
 type Options struct {
@@ -59,7 +60,9 @@ type App struct {
 	outbox  *outbox.Outbox // nil without a way to send
 	slack   *slack.Sender  // nil without a way to send
 	ledger  *ledger.Ledger
+	rules   *rule.Library
 	metrics *gauges
+	engine  *engine // nil without an embedded source
 
 	listener, socket net.Listener
 	closers          []closer // in the order they were made; closed last first
@@ -96,7 +99,16 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, err
 	}
 	a.onClose("database", db.Close)
+	local := map[string]http.Handler{}
+	var logs http.Handler
+	if a.engine = newEngine(cfg, o.Log, a.health, registry); a.engine != nil {
+		a.onClose("log store", a.engine.close)
+		logs = a.engine
+	}
 	if a.ledger, err = ledger.New(ledger.Options{DB: db}); err != nil {
+		return a, err
+	}
+	if a.rules, err = newRules(ctx, cfg, db, o.Log, a.health, nil); err != nil {
 		return a, err
 	}
 	notices, err := outbox.NewReader(outbox.ReaderOptions{DB: db})
@@ -153,7 +165,8 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	a.metrics = newGauges(a.ledger, notices, registry)
 	a.web, err = web.New(web.Options{
 		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
-		Version: o.Version, Verify: verifier.Verify, Home: o.Home, Log: o.Log,
+		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(), Logs: logs, Local: local,
+		Home: o.Home, Log: o.Log,
 	})
 	if err != nil {
 		return a, err
@@ -203,8 +216,13 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.sound(ctx) })
 	g.Go(func() error { return a.serve(ctx, a.listener, a.web.Loopback()) })
 	g.Go(func() error { return a.serve(ctx, a.socket, a.web.Local()) })
+	if a.engine != nil {
+		a.engine.ask()
+		g.Go(func() error { return a.engine.run(ctx) })
+	}
 	g.Go(func() error { return a.intake.Run(ctx) })
 	g.Go(func() error { return a.metrics.run(ctx) })
+	g.Go(func() error { return a.rules.Run(ctx) })
 	if a.outbox != nil {
 		g.Go(func() error { return a.outbox.Run(ctx) })
 		g.Go(func() error { return a.probe(ctx) })

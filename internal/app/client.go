@@ -51,6 +51,13 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 			a.log.Warn("the socket was not closed well", "error", err)
 		}
 	})
+	if a.engine != nil {
+		done.Go(func() {
+			if err := a.engine.run(run); err != nil {
+				a.log.Error("the log store stopped", "error", err)
+			}
+		})
+	}
 	c, err := dial(o.Config.DataDir)
 	if err != nil {
 		stop()

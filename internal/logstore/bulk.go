@@ -3,6 +3,7 @@ package logstore
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ import (
 const (
 	// maxBody is what a request may have, decompressed; Elasticsearch's http.max_content_length.
 	maxBody = 100 << 20
+	// bodyTime is how long a client may take to send a body: a request under way holds one of maxBulks.
+	bodyTime = 2 * time.Minute
 	// maxBulks is how many bulk requests are held in memory at once; others wait.
 	maxBulks = 4
 )
@@ -43,7 +46,7 @@ func (s *Store) serveBulk(w http.ResponseWriter, r *http.Request, index string) 
 	case s.bulks <- struct{}{}:
 		defer func() { <-s.bulks }()
 	case <-r.Context().Done():
-		return
+		panic(http.ErrAbortHandler) // no answer is none of success
 	}
 	body, failure := readBody(w, r)
 	if failure != nil {
@@ -61,10 +64,8 @@ func (s *Store) serveBulk(w http.ResponseWriter, r *http.Request, index string) 
 			operations = append(operations, Operation{Index: item.index, ID: item.id, Create: item.action == "create", Source: item.source})
 		}
 	}
-	outcomes, err := s.Ingest(r.Context(), operations, refresh)
-	if err != nil && r.Context().Err() != nil {
-		return // the client went away
-	}
+	// What was read whole is stored and answered, though the process is told to stop meanwhile.
+	outcomes, err := s.Ingest(context.WithoutCancel(r.Context()), operations, refresh)
 	if err != nil {
 		s.log.Error("bulk request not stored", "error", err)
 		answerError(w, r, &Failure{
@@ -120,6 +121,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *Failure) {
 			"Content-Encoding [" + clip(encoding, 80) + "] is not supported: send gzip, or the text as it is",
 		}
 	}
+	// A writer that knows no deadline is a test's.
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(bodyTime))
+	defer connection.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
 	b, err := io.ReadAll(io.LimitReader(body, maxBody+1))
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) || len(b) > maxBody {
 		return nil, &Failure{

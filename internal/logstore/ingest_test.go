@@ -3,6 +3,7 @@ package logstore
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestRefusalsAreOfTheDocumentAlone(t *testing.T) {

@@ -175,6 +175,13 @@ func notAllowed(w http.ResponseWriter, r *http.Request, allowed string) {
 	})
 }
 
+// Unavailable answers that there is no store to take the request yet, in Elasticsearch's shape, so that
+// shippers try again.
+func Unavailable(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Retry-After", "5")
+	answerError(w, r, &Failure{http.StatusServiceUnavailable, "cluster_block_exception", err.Error()})
+}
+
 // answerError writes an error of the whole request in Elasticsearch's shape.
 func answerError(w http.ResponseWriter, r *http.Request, f *Failure) {
 	c := cause{f.Type, f.Reason}

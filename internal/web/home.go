@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"html/template"
 	"net/http"
-	"strings"
 	"time"
 
 	"tocsin/internal/alert"
@@ -48,7 +47,11 @@ type count struct {
 
 // home shows how things stand. Where something other than a browser asks, it says what this is.
 func (w *Web) home(rw http.ResponseWriter, r *http.Request) {
-	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if !wantsPage(r) && w.logs != nil {
+		w.logs.ServeHTTP(rw, r)
+		return
+	}
+	if !wantsPage(r) {
 		answer(rw, http.StatusOK, map[string]string{"name": "tocsin", "version": w.version, "tagline": "Turns searches into alerts people trust"})
 		return
 	}

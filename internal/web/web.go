@@ -13,6 +13,7 @@ import (
 	"tocsin/internal/ledger"
 	"tocsin/internal/obs"
 	"tocsin/internal/outbox"
+	"tocsin/internal/rule"
 )
 
 // Options say what is served. Home may be nil.
@@ -24,6 +25,13 @@ type Options struct {
 	Version string
 	// Verify compares index, ledger and Slack from a time on.
 	Verify func(context.Context, time.Time) (*check.Verification, error)
+	// Rules and Tests are the rules and what runs their tests; nil for none.
+	Rules *rule.Library
+	Tests *rule.Tester
+	// Logs answers log shippers as Elasticsearch would; nil for none.
+	Logs http.Handler
+	// Local are more handlers for those who can open the socket alone, by their pattern.
+	Local map[string]http.Handler
 	// Home replaces the page at / and everything below it that is not the API.
 	Home http.Handler
 	Log  *slog.Logger
@@ -37,15 +45,17 @@ type Web struct {
 	version string
 	verify  func(context.Context, time.Time) (*check.Verification, error)
 	log     *slog.Logger
+	logs    http.Handler // nil for none
 	mux     *http.ServeMux
+	local   *http.ServeMux
 }
 
 // New checks the options.
 func New(o Options) (*Web, error) {
 	if o.Ledger == nil || o.Outbox == nil || o.Health == nil || o.Metrics == nil || o.Verify == nil || o.Log == nil {
-		return nil, errors.New("web: all options but Home are required")
+		return nil, errors.New("web: all options but Rules, Tests, Logs, Local and Home are required")
 	}
-	w := &Web{ledger: o.Ledger, outbox: o.Outbox, health: o.Health, version: o.Version, verify: o.Verify, log: o.Log, mux: http.NewServeMux()}
+	w := &Web{ledger: o.Ledger, outbox: o.Outbox, health: o.Health, version: o.Version, verify: o.Verify, log: o.Log, logs: o.Logs, mux: http.NewServeMux()}
 	w.mux.Handle("/healthz", obs.Healthz())
 	w.mux.Handle("/readyz", o.Health.Readyz())
 	w.mux.Handle("/metrics", o.Metrics)
@@ -53,20 +63,33 @@ func New(o Options) (*Web, error) {
 	w.mux.HandleFunc("GET /api/v1/alerts/{id}", w.alert)
 	w.mux.HandleFunc("GET /api/v1/alerts/{id}/why", w.why)
 	w.mux.HandleFunc("POST /api/v1/verify", w.runVerify)
+	if o.Rules != nil && o.Tests != nil {
+		w.routeRules(o.Rules, o.Tests)
+	}
 	w.mux.HandleFunc("/api/", func(rw http.ResponseWriter, _ *http.Request) {
-		fail(rw, http.StatusNotFound, "no such path: the API is under /api/v1/alerts and /api/v1/verify")
+		fail(rw, http.StatusNotFound, "no such path: the API is under /api/v1/alerts, /api/v1/rules and /api/v1/verify")
 	})
-	if o.Home != nil {
-		w.mux.Handle("/", o.Home)
-	} else {
+	rest := o.Home
+	if rest == nil {
 		w.mux.HandleFunc("GET /{$}", w.home)
 		w.mux.HandleFunc("GET /page.css", style)
+	}
+	if w.logs != nil {
+		rest = shippers(w.logs, rest)
+	}
+	if rest != nil {
+		w.mux.Handle("/", rest)
+	}
+	w.local = http.NewServeMux()
+	w.local.Handle("/", w.mux)
+	for pattern, h := range o.Local {
+		w.local.Handle(pattern, h)
 	}
 	return w, nil
 }
 
 // Local serves those who can open the socket in the data directory: the administrator of this machine.
-func (w *Web) Local() http.Handler { return w.mux }
+func (w *Web) Local() http.Handler { return w.local }
 
 // Loopback serves a loopback address without login: only requests that a page of another site could
 // not have made are let through.
