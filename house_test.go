@@ -46,7 +46,7 @@ var rooms = map[string]string{
 	"internal/store":  "",
 	"internal/config": "internal/query",
 	"internal/web": "internal/alert internal/check internal/config internal/ledger internal/logstore internal/notice " +
-		"internal/outbox internal/policy internal/query internal/slack",
+		"internal/outbox internal/policy internal/query internal/rule internal/slack",
 	"internal/obs":     "",
 	"internal/demo":    "",
 	"internal/app":     "*",

@@ -3,6 +3,7 @@ package rule
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -111,38 +112,39 @@ func (n *node) ordered() any {
 	return n.plain()
 }
 
-// withState is a rule's YAML with another value of enabled, all else as it was written. It is checked by
-// whoever parses it.
-func withState(content []byte, state State) ([]byte, error) {
+// withKey is a rule's YAML with another value of a key of its top, given as JSON; all else is as it was
+// written. It is checked by whoever parses it.
+func withKey(content []byte, name, value string) ([]byte, error) {
 	whole := string(content)
 	n, err := treeOf(content)
 	if err != nil {
 		return nil, err
 	}
-	value := n.get("enabled")
-	if value == nil && strings.HasPrefix(strings.TrimSpace(whole), "{") {
+	old := n.get(name)
+	if old == nil && strings.HasPrefix(strings.TrimSpace(whole), "{") {
 		if i := strings.LastIndexByte(whole, '}'); i >= 0 {
-			return []byte(strings.TrimRight(whole[:i], " \t\r\n,") + ", \"enabled\": " + jsonState(state) + whole[i:]), nil
+			return []byte(strings.TrimRight(whole[:i], " \t\r\n,") + ", " + strconv.Quote(name) + ": " + value + whole[i:]), nil
 		}
 	}
-	if value == nil {
-		return []byte(strings.TrimRight(whole, "\n") + "\nenabled: " + string(state) + "\n"), nil
+	if old == nil {
+		return []byte(strings.TrimRight(whole, "\n") + "\n" + name + ": " + value + "\n"), nil
 	}
 	lines := strings.SplitAfter(whole, "\n")
-	line := []rune(lines[value.place.Line-1])
-	from := value.place.Column - 1
+	line := []rune(lines[old.place.Line-1])
+	from := min(old.place.Column-1, len(line))
 	to := from
 	for to < len(line) && !strings.ContainsRune(" \t\r\n,}#", line[to]) {
 		to++
 	}
-	lines[value.place.Line-1] = string(line[:from]) + jsonState(state) + string(line[to:])
+	lines[old.place.Line-1] = string(line[:from]) + value + string(line[to:])
 	return []byte(strings.Join(lines, "")), nil
 }
 
-// jsonState is the state as both YAML and JSON read it.
-func jsonState(s State) string {
-	if s == Shadow {
-		return `"shadow"`
+// withState is a rule's YAML with another value of enabled.
+func withState(content []byte, state State) ([]byte, error) {
+	value := string(state)
+	if state == Shadow {
+		value = `"shadow"`
 	}
-	return string(s)
+	return withKey(content, "enabled", value)
 }

@@ -187,3 +187,16 @@ func (l *Library) report(all []Entry, unread error) {
 	}
 	l.options.Report("rules", errors.Join(errs...), "`tocsin rules list` shows which; the others run")
 }
+
+// Check says what is wrong with a rule, as an *Problems, or what is probably not meant, without saving it.
+func (l *Library) Check(content []byte, isJSON bool, file string) (warnings []Problem, err error) {
+	parse := Parse
+	if isJSON {
+		parse = ParseJSON
+	}
+	r, err := parse(content, l.parseOptions(file, ""))
+	if err != nil {
+		return nil, err
+	}
+	return r.Warnings, nil
+}

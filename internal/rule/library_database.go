@@ -191,6 +191,9 @@ func (l *Library) free(r *Rule) error {
 func (l *Library) SetState(ctx context.Context, id string, s State, c Change) (e Entry, changed bool, err error) {
 	l.changing.Lock()
 	defer l.changing.Unlock()
+	if e, err = l.Find(id); err == nil && e.Rule != nil && e.Rule.Enabled == s && (c.Base == Any || c.Base == e.Version) {
+		return e, false, nil
+	}
 	if e, err = l.own(id); err != nil {
 		return e, false, err
 	}
@@ -203,10 +206,29 @@ func (l *Library) SetState(ctx context.Context, id string, s State, c Change) (e
 		return e, false, err
 	}
 	action := map[State]Action{On: Enabled, Off: Disabled, Shadow: Shadowed}[s]
-	if e.Rule != nil && e.Rule.Enabled == s {
-		content = e.Content
-	}
 	return l.save(ctx, r, content, e.files, c, action)
+}
+
+// Install makes a rule of the pack one of the database, in a state of its own and, unless source is empty, over
+// that source. A rule of its id that is there already is a *ConflictError.
+func (l *Library) Install(ctx context.Context, packed Entry, s State, source string, c Change) (Entry, error) {
+	content, err := withState(packed.Content, s)
+	if err == nil {
+		content, err = withKey(content, "id", quoted(packed.ID))
+	}
+	if err == nil && source != "" {
+		content, err = withKey(content, "source", quoted(source))
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	files, err := packed.Attached()
+	if err != nil {
+		return Entry{}, err
+	}
+	c.Base = 0
+	e, _, err := l.Apply(ctx, content, false, files, c)
+	return e, err
 }
 
 // own is a rule of the database.
