@@ -32,10 +32,14 @@ const (
 // stretch the wait.
 const ready = `state = 'queued' AND (not_before <= ? OR held_at > ?)`
 
+// open is what the index notices_open holds. Where it is said, SQLite looks there; it does not see that open
+// follows from a state.
+const open = `state IN ('queued', 'sending', 'doubt')`
+
 // lease marks up to n ready notices as sending, oldest first: posts of one channel, or with channel ""
 // edits of all.
 func lease(tx *store.Tx, channel string, n int, now, clock time.Time) ([]task, error) {
-	where, args := ready+` AND channel = ? AND `+toPost, []any{store.Micros(now), store.Micros(now), channel, n}
+	where, args := open+` AND `+ready+` AND channel = ? AND `+toPost, []any{store.Micros(now), store.Micros(now), channel, n}
 	if channel == "" {
 		where, args = ready+` AND `+toEdit, []any{store.Micros(now), store.Micros(now), n}
 	}
@@ -97,7 +101,7 @@ func take(tx *store.Tx, t task, now time.Time) error {
 
 // waiting lists the channels that have ready posts and are not busy, whether there are ready edits, whether anything is
 // in doubt, and whether anything at all is left to do now or later.
-func waiting(tx *store.Tx, now time.Time, busy func(channel string) bool) (channels []string, edits, doubts, open bool, err error) {
+func waiting(tx *store.Tx, now time.Time, busy func(channel string) bool) (channels []string, edits, doubts, left bool, err error) {
 	at := store.Micros(now)
 	// From each channel to the next: many notices of one may be waiting.
 	var all []string
@@ -106,13 +110,13 @@ func waiting(tx *store.Tx, now time.Time, busy func(channel string) bool) (chann
 		defer func() { all = append(all, c) }()
 		return r.Scan(&c)
 	}, `WITH RECURSIVE c (channel) AS (
-			SELECT MIN(channel) FROM notices WHERE state = 'queued'
-			UNION ALL SELECT (SELECT MIN(channel) FROM notices WHERE state = 'queued' AND channel > c.channel) FROM c WHERE c.channel IS NOT NULL
+			SELECT MIN(channel) FROM notices WHERE `+open+` AND state = 'queued'
+			UNION ALL SELECT (SELECT MIN(channel) FROM notices WHERE `+open+` AND state = 'queued' AND channel > c.channel) FROM c WHERE c.channel IS NOT NULL
 		) SELECT channel FROM c WHERE channel IS NOT NULL`)
 	for _, c := range all {
 		var has bool
 		if err == nil && !busy(c) {
-			err = tx.Row(`SELECT EXISTS (SELECT 1 FROM notices WHERE `+ready+` AND channel = ? AND `+toPost+`)`, []any{at, at, c}, &has)
+			err = tx.Row(`SELECT EXISTS (SELECT 1 FROM notices WHERE `+open+` AND `+ready+` AND channel = ? AND `+toPost+`)`, []any{at, at, c}, &has)
 		}
 		if has {
 			channels = append(channels, c)
@@ -125,9 +129,9 @@ func waiting(tx *store.Tx, now time.Time, busy func(channel string) bool) (chann
 		err = tx.Row(`SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'doubt')`, nil, &doubts)
 	}
 	if err == nil {
-		err = tx.Row(`SELECT EXISTS (SELECT 1 FROM notices WHERE state IN ('queued', 'sending', 'doubt'))`, nil, &open)
+		err = tx.Row(`SELECT EXISTS (SELECT 1 FROM notices WHERE `+open+`)`, nil, &left)
 	}
-	return channels, edits, doubts, open, err
+	return channels, edits, doubts, left, err
 }
 
 // recoverSending settles what a process that died left as sending: a post is in doubt, an edit is repeated.
@@ -147,10 +151,10 @@ func recoverSending(tx *store.Tx, now time.Time) (posts, edits int64, err error)
 		return 0, 0, err
 	}
 	for _, t := range turns {
-		err = tx.Exec(`UPDATE notices SET `+saidIs+` WHERE state = 'sending' AND channel = ? AND seq < ? AND `+toPost,
+		err = tx.Exec(`UPDATE notices SET `+saidIs+` WHERE `+open+` AND state = 'sending' AND channel = ? AND seq < ? AND `+toPost,
 			0, 0, 0, 0, t.at, t.at, t.channel, "", t.channel, t.seq)
 		if err == nil {
-			err = tx.Exec(`UPDATE notices SET state = 'queued' WHERE state = 'sending' AND channel = ? AND seq > ? AND `+toPost, t.channel, t.seq)
+			err = tx.Exec(`UPDATE notices SET state = 'queued' WHERE `+open+` AND state = 'sending' AND channel = ? AND seq > ? AND `+toPost, t.channel, t.seq)
 		}
 		if err != nil {
 			return 0, 0, err
@@ -159,10 +163,10 @@ func recoverSending(tx *store.Tx, now time.Time) (posts, edits int64, err error)
 	if err := tx.Exec(`DELETE FROM turns`); err != nil {
 		return 0, 0, err
 	}
-	posts, err = tx.Change(`UPDATE notices SET state = 'doubt', doubt_at = ?, looks = 0, reason = ? WHERE state = 'sending' AND `+toPost,
+	posts, err = tx.Change(`UPDATE notices SET state = 'doubt', doubt_at = ?, looks = 0, reason = ? WHERE `+open+` AND state = 'sending' AND `+toPost,
 		store.Micros(now), "in doubt: tocsin stopped while sending it; looking it up")
 	if err == nil {
-		edits, err = tx.Change(`UPDATE notices SET state = 'queued' WHERE state = 'sending'`)
+		edits, err = tx.Change(`UPDATE notices SET state = 'queued' WHERE `+open+` AND state = 'sending'`)
 	}
 	return posts, edits, err
 }

@@ -46,7 +46,7 @@ func (r *Reader) Records(ctx context.Context, since time.Time) (out []Record, er
 // ChannelID is the service's own id of a channel that was posted to under this name; "" when it never was.
 func (r *Reader) ChannelID(ctx context.Context, channel string) (id string, err error) {
 	err = r.db.View(ctx, func(tx *store.Tx) error {
-		err := tx.Row(`SELECT said_channel FROM notices WHERE channel = ? AND said_channel <> '' ORDER BY posted_at DESC LIMIT 1`, []any{channel}, &id)
+		err := tx.Row(`SELECT said_channel FROM notices WHERE channel = ? AND said_channel <> '' AND posted_at > 0 ORDER BY posted_at DESC LIMIT 1`, []any{channel}, &id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
