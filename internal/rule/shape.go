@@ -118,9 +118,16 @@ func (s *shape) wanted() string {
 	case mapForm:
 		return "a mapping"
 	case eitherForm:
-		all := make([]string, len(s.choices))
-		for i, c := range s.choices {
-			all[i] = c.wanted()
+		var all []string
+		for _, c := range s.choices {
+			switch c.form {
+			case wordForm:
+				all = append(all, c.words...)
+			case boolForm:
+				all = append(all, "true", "false")
+			default:
+				all = append(all, c.wanted())
+			}
 		}
 		return oneOf(all)
 	default:
@@ -208,7 +215,7 @@ func (r *reader) kindMismatch(n *node, s *shape, path string) string {
 		return said
 	case s.form == listForm:
 		return fmt.Sprintf("%s must be a list, not %s: write each value on a line of its own after a dash, or all in [ ]", path, n.called())
-	case s.form <= patternForm && (n.kind == isNumber || n.kind == isBool):
+	case (s.form == textForm || s.form == patternForm) && (n.kind == isNumber || n.kind == isBool):
 		return fmt.Sprintf("%s must be %s, not %s: put it in quotes, %q", path, s.wanted(), n.called(), n.text)
 	}
 	return fmt.Sprintf("%s must be %s, not %s", path, s.wanted(), n.called())
