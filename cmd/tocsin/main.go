@@ -47,6 +47,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Connect to everything and say what can be read and sent; every problem at once."`
 	Search  searchCmd  `cmd:"" help:"Run a search: a KQL filter and pipes."`
 	Explain explainCmd `cmd:"" help:"Show how a search is read: its tree, its Elasticsearch query, its plan."`
+	Ingest  ingestCmd  `cmd:"" help:"Store the lines of a log file in the embedded engine."`
 	Alerts  alertsCmd  `cmd:"" help:"List alerts, show one, or say why it was sent or not."`
 	Rules   rulesCmd   `cmd:"" help:"List, show, test, save and turn rules on and off."`
 	Verify  verifyCmd  `cmd:"" help:"Compare the index, the ledger and Slack's history: what is missing or doubled, by name."`

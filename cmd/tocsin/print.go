@@ -14,10 +14,8 @@ import (
 // formatOf checks a --format; empty is a table on a terminal and ndjson elsewhere.
 func formatOf(p *process, format string) (string, error) {
 	if format == "" {
-		if f, ok := p.stdout.(*os.File); ok {
-			if st, err := f.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
-				return "table", nil
-			}
+		if isTerminal(p.stdout) {
+			return "table", nil
 		}
 		return "ndjson", nil
 	}
@@ -25,6 +23,16 @@ func formatOf(p *process, format string) (string, error) {
 		return "", wrongInput{fmt.Errorf("--format %q: there are %s", format, strings.Join(formats, ", "))}
 	}
 	return format, nil
+}
+
+// isTerminal reports whether what is written there is looked at as it comes.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
 
 // printer prints rows of named values in one of the formats. Missing values are null, or empty in

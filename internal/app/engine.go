@@ -33,7 +33,6 @@ type engine struct {
 	name    string // of its source
 	options logstore.Options
 	health  *obs.Health
-	log     *slog.Logger
 
 	asking sync.Once
 	wanted chan struct{} // closed once somebody asks for the store
@@ -53,7 +52,7 @@ func newEngine(cfg *config.Config, log *slog.Logger, health *obs.Health, registr
 			Dir: filepath.Join(cfg.DataDir, engineDir), Retention: s.Store.Retention, MaxBytes: s.Store.MaxBytes, FreeSpaceFloor: s.Store.MinFree,
 			Log: log, Registerer: registry,
 		},
-		health: health, log: log, wanted: make(chan struct{}), opened: make(chan struct{}),
+		health: health, wanted: make(chan struct{}), opened: make(chan struct{}),
 	}
 }
 
@@ -79,9 +78,12 @@ func (e *engine) run(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	e.health.Set(enginePart, errors.New("is being opened: it reads what a crash left in its log"), "events are taken when that is done; shippers try again by themselves")
-	began := time.Now()
+	// Opening takes long only where there is much to replay.
+	slow := time.AfterFunc(time.Second, func() {
+		e.health.Set(enginePart, errors.New("is being opened: it replays what a crash left in its log"), "events are taken when that is done; shippers try again by themselves")
+	})
 	e.store, e.err = logstore.New(ctx, e.options)
+	slow.Stop()
 	close(e.opened)
 	if e.err != nil {
 		if ctx.Err() == nil {
@@ -90,7 +92,6 @@ func (e *engine) run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	e.log.Debug("log store opened", "took", time.Since(began).Round(time.Millisecond).String())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.store.Run(ctx) })
 	g.Go(func() error { return e.watch(ctx) })

@@ -45,6 +45,8 @@ func newMetrics(r prometheus.Registerer, s *Store) *metrics {
 		s.engine.UpdateStats(&stats)
 		return float64(stats.RowsCount())
 	})
+	m.dropped.WithLabelValues("age")
+	m.dropped.WithLabelValues("size")
 	if r != nil {
 		r.MustRegister(m.documents, m.tidyErrors, m.dropped, bytes, rows)
 	}
