@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/valyala/fastjson"
+
+	"tocsin/internal/row"
 )
 
 const (
@@ -252,59 +254,65 @@ type (
 		Type   string `json:"type"`
 		Reason string `json:"reason"`
 	}
-	itemAnswer struct {
-		Index       string  `json:"_index"`
-		ID          *string `json:"_id"`
-		Version     int     `json:"_version,omitempty"`
-		Result      string  `json:"result,omitempty"`
-		Shards      *shards `json:"_shards,omitempty"`
-		SeqNo       int64   `json:"_seq_no,omitempty"`
-		PrimaryTerm int     `json:"_primary_term,omitempty"`
-		Status      int     `json:"status"`
-		Error       *cause  `json:"error,omitempty"`
-	}
 )
 
 // answerBulk writes Elasticsearch's answer: one item for each action, in its order.
 func answerBulk(w http.ResponseWriter, r *http.Request, items []bulkItem, outcomes []Outcome, took time.Duration) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
+	b := make([]byte, 0, 64+200*len(items))
 	failed := false
-	for i, item := range items {
+	for i := range items {
+		item := &items[i]
 		outcome := Outcome{ID: item.id, Failure: item.failure}
 		if item.failure == nil {
 			outcome, outcomes = outcomes[0], outcomes[1:]
 		}
-		answer := itemAnswer{Index: item.index}
-		if outcome.ID != "" {
-			answer.ID = &outcome.ID
-		}
-		switch {
-		case outcome.Failure != nil:
-			failed = true
-			answer.Status, answer.Error = outcome.Failure.Status, &cause{outcome.Failure.Type, outcome.Failure.Reason}
-		case outcome.Known:
-			answer.Status, answer.Version, answer.Result = http.StatusOK, 1, "noop"
-			answer.Shards, answer.PrimaryTerm = &shards{1, 1, 0}, 1
-		default:
-			answer.Status, answer.Version, answer.Result = http.StatusCreated, 1, "created"
-			answer.Shards, answer.PrimaryTerm, answer.SeqNo = &shards{1, 1, 0}, 1, outcome.Seq
-		}
+		failed = failed || outcome.Failure != nil
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		b.WriteString(`{"` + item.action + `":`)
-		if err := encoder.Encode(answer); err != nil {
-			answerError(w, r, &Failure{http.StatusInternalServerError, "exception", "the answer cannot be written as JSON"})
-			return
-		}
-		b.Truncate(b.Len() - 1) // the encoder's newline
-		b.WriteByte('}')
+		b = appendItem(b, item, &outcome)
 	}
 	header(w, r)
 	w.WriteHeader(http.StatusOK)
 	// A client that went away does not hear it; what is stored is stored.
 	_, _ = io.WriteString(w, `{"took":`+strconv.FormatInt(took.Milliseconds(), 10)+`,"errors":`+strconv.FormatBool(failed)+`,"items":[`)
-	_, _ = w.Write(b.Bytes())
+	_, _ = w.Write(b)
 	_, _ = io.WriteString(w, "]}")
+}
+
+// appendItem adds the answer to one action. It is written by hand: there is one for each event.
+func appendItem(b []byte, item *bulkItem, o *Outcome) []byte {
+	b = append(b, `{"`...)
+	b = append(b, item.action...)
+	b = append(b, `":{"_index":`...)
+	b = row.AppendQuoted(b, item.index)
+	b = append(b, `,"_id":`...)
+	if o.ID == "" {
+		b = append(b, "null"...)
+	} else {
+		b = row.AppendQuoted(b, o.ID)
+	}
+	if o.Failure != nil {
+		b = append(b, `,"status":`...)
+		b = strconv.AppendInt(b, int64(o.Failure.Status), 10)
+		b = append(b, `,"error":{"type":`...)
+		b = row.AppendQuoted(b, o.Failure.Type)
+		b = append(b, `,"reason":`...)
+		b = row.AppendQuoted(b, o.Failure.Reason)
+		return append(b, "}}}"...)
+	}
+	result, status := "created", http.StatusCreated
+	if o.Known {
+		result, status = "noop", http.StatusOK
+	}
+	b = append(b, `,"_version":1,"result":"`...)
+	b = append(b, result...)
+	b = append(b, `","_shards":{"total":1,"successful":1,"failed":0}`...)
+	if !o.Known {
+		b = append(b, `,"_seq_no":`...)
+		b = strconv.AppendInt(b, o.Seq, 10)
+	}
+	b = append(b, `,"_primary_term":1,"status":`...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	return append(b, "}}"...)
 }

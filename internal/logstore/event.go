@@ -44,6 +44,7 @@ type event struct {
 	time   int64 // nanoseconds; the time of ingestion where the document has no @timestamp
 	dated  bool
 	source []byte
+	digest digest // of source, only where the client chose the id
 
 	columns []logstorage.Field // as columnsOf made them; _seq is set when it is known
 }

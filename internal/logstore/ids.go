@@ -138,8 +138,7 @@ func (x *idIndex) add(ctx context.Context, events []event) error {
 		if e.id == "" {
 			continue
 		}
-		d := digestOf(e.source)
-		if _, err := insert.ExecContext(ctx, e.index, e.id, d[:], e.time); err != nil {
+		if _, err := insert.ExecContext(ctx, e.index, e.id, e.digest[:], e.time); err != nil {
 			return fmt.Errorf("store ids: %w", err)
 		}
 	}

@@ -68,6 +68,7 @@ func (s *Store) Ingest(ctx context.Context, operations []Operation, refresh bool
 		outcomes[i] = Outcome{ID: op.ID, Failure: failure}
 		if failure == nil && op.ID != "" {
 			chosen = append(chosen, name{op.Index, op.ID})
+			e.digest = digestOf(op.Source)
 		}
 	}
 	parsers.Put(parser)
@@ -83,18 +84,28 @@ func (s *Store) Ingest(ctx context.Context, operations []Operation, refresh bool
 	if refresh {
 		s.engine.DebugFlush()
 	}
-	for i := range outcomes {
-		o := &outcomes[i]
-		outcome := "stored"
-		switch {
-		case o.Failure != nil:
-			outcome = strconv.Itoa(o.Failure.Status)
-		case o.Known:
-			outcome = "known"
-		}
-		s.metrics.documents.WithLabelValues(outcome).Inc()
-	}
+	s.count(outcomes)
 	return outcomes, nil
+}
+
+// count adds outcomes to the metrics.
+func (s *Store) count(outcomes []Outcome) {
+	stored, known, refused := 0, 0, map[int]int{}
+	for i := range outcomes {
+		switch o := &outcomes[i]; {
+		case o.Failure != nil:
+			refused[o.Failure.Status]++
+		case o.Known:
+			known++
+		default:
+			stored++
+		}
+	}
+	s.metrics.documents.WithLabelValues("stored").Add(float64(stored))
+	s.metrics.documents.WithLabelValues("known").Add(float64(known))
+	for status, n := range refused {
+		s.metrics.documents.WithLabelValues(strconv.Itoa(status)).Add(float64(n))
+	}
 }
 
 // commit decides which documents are new, gives them their seq, and puts them into the log, durably.
@@ -141,7 +152,7 @@ func (s *Store) decide(ctx context.Context, operations []Operation, events []eve
 			continue
 		}
 		if e.id != "" {
-			n, d := name{e.index, e.id}, digestOf(e.source)
+			n, d := name{e.index, e.id}, e.digest
 			if before, twice := known[n]; twice {
 				o.Known = before == d && !op.Create
 				if !o.Known {

@@ -18,8 +18,12 @@ func (s *Store) replay(ctx context.Context, events []event) (int, error) {
 	missing := make([]event, 0, len(events)-len(found))
 	oldest := oldestKept(s.now(), s.options.Retention).UnixNano()
 	named := false
-	for _, e := range events {
-		named = named || e.id != ""
+	for i := range events {
+		if events[i].id != "" {
+			named = true
+			events[i].digest = digestOf(events[i].source)
+		}
+		e := events[i]
 		if found[e.seq] || e.time < oldest {
 			continue
 		}
