@@ -12,13 +12,8 @@ import (
 	"tocsin/internal/alert"
 )
 
-// ownNames are the names a message knows beside the fields of the alert. The first ones hide fields, as in
-// filters on alerts; those from count on are hidden by columns of the search.
-var ownNames = []string{
-	"rule.name", "rule.id", "severity", "risk_score", "tags", "owner", "runbook", "rows", "count", "time", "first", "last",
-}
-
-// value is what a name means, nil for nothing.
+// value is what a name means, nil for nothing. The rule's names hide fields of the alert, as in filters on
+// alerts; count and the times are hidden by columns of the search.
 func (d *MessageData) value(name string) any {
 	switch name {
 	case "rule.name":

@@ -201,7 +201,11 @@ func (d *decoder) lookback(n *node, r *Rule) {
 
 func (d *decoder) sameAgain(n *node, r *Rule) {
 	v := n.get("same_again_after")
-	if v == nil || v.wrong || v.text == "off" {
+	if v == nil || v.wrong {
+		return
+	}
+	if v.text == "off" {
+		r.SameAgainOff = true
 		return
 	}
 	value, err := parseDuration(v.text)
@@ -209,7 +213,7 @@ func (d *decoder) sameAgain(n *node, r *Rule) {
 		d.problem(v.place, "same_again_after "+v.text+" is too long: the most is "+FormatDuration(mostWindow))
 		return
 	}
-	r.SameAgainAfter = value
+	r.SameAgainAfter, r.SameAgainOff = value, value == 0
 }
 
 func (d *decoder) severity(n *node, r *Rule) {

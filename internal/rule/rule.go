@@ -44,8 +44,11 @@ type Rule struct {
 	MessagePer MessagePer
 	// DedupeBy are the fields whose values make two alerts the same; nil are the by-fields of the search.
 	DedupeBy []string
-	// SameAgainAfter is how long alerts that are the same start nothing, in event time; 0 is off.
+	// SameAgainAfter is how long alerts that are the same start nothing, in event time. 0 is the default: off,
+	// and Window for a search that is judged per window unless SameAgainOff is set.
 	SameAgainAfter time.Duration
+	// SameAgainOff says that the rule turns it off itself.
+	SameAgainOff bool
 	// GroupBy are the fields by which the rule's alerts are put into messages; nil leaves it to the route.
 	GroupBy []string
 	// MaxAlerts is the most alerts of one run.
@@ -118,13 +121,11 @@ func (s Severity) Of(fields map[string][]any) alert.Severity {
 	best := alert.SeverityUnknown
 	if s.Field != "" {
 		for _, v := range fields[s.Field] {
-			found := alert.SeverityUnknown
 			if s.Values != nil {
-				found = s.Values[alert.Text(v)]
+				best = max(best, s.Values[alert.Text(v)])
 			} else {
-				found = alert.ParseSeverity(alert.Text(v))
+				best = max(best, alert.ParseSeverity(alert.Text(v)))
 			}
-			best = max(best, found)
 		}
 	}
 	if best == alert.SeverityUnknown {

@@ -63,7 +63,8 @@ func mapOf(of *shape) *shape              { return &shape{form: mapForm, of: of}
 func words(w ...string) *shape            { return &shape{form: wordForm, words: w} }
 func either(choices ...*shape) *shape     { return &shape{form: eitherForm, choices: choices} }
 func integers(least, most float64) *shape { return &shape{form: integerForm, least: least, most: most} }
-func numbers(least, most float64) *shape  { return &shape{form: numberForm, least: least, most: most} }
+
+func numbers(least, most float64) *shape { return &shape{form: numberForm, least: least, most: most} }
 
 func pattern(expression, said string) *shape {
 	return &shape{form: patternForm, pattern: regexp.MustCompile(expression), said: said}
