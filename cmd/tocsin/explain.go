@@ -1,6 +1,10 @@
 package main
 
-import "tocsin/internal/app"
+import (
+	"errors"
+
+	"tocsin/internal/app"
+)
 
 type explainCmd struct {
 	searched
@@ -13,6 +17,14 @@ type explainCmd struct {
 // Run explains the query.
 func (cmd explainCmd) Run(p *process, c *cli) error {
 	o := app.ExplainOptions{SearchOptions: cmd.options(p), AST: cmd.AST, DSL: cmd.DSL, Plan: cmd.Plan, Fields: cmd.Fields}
+	client, err := cmd.embedded(p, c)
+	if err != nil {
+		return err
+	}
+	if client != nil {
+		err := userError(app.ExplainEmbedded(p.ctx, client, cmd.Index, o))
+		return errors.Join(err, client.Close())
+	}
 	done, err := cmd.cluster(p, c, &o.SearchOptions)
 	if err != nil {
 		return userError(err)

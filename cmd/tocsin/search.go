@@ -16,10 +16,11 @@ import (
 type searched struct {
 	Query []string `arg:"" optional:"" name:"query" help:"A filter as in Kibana, then pipes: 'event.outcome:failure | count by user.name | search count > 10'."`
 
-	URL    string   `name:"url" help:"Search the cluster of this node: https://user:password@es1:9200. An API key is read from TOCSIN_API_KEY." placeholder:"URL"`
-	CAFile string   `name:"ca-file" help:"With --url: trust the certificates in this PEM file, not the system's." placeholder:"FILE"`
-	Source string   `help:"Search this source of the configuration." placeholder:"NAME"`
-	Index  []string `help:"The indices to search: names, aliases, patterns." placeholder:"PATTERN"`
+	URL     string   `name:"url" help:"Search the cluster of this node: https://user:password@es1:9200. An API key is read from TOCSIN_API_KEY." placeholder:"URL"`
+	CAFile  string   `name:"ca-file" help:"With --url: trust the certificates in this PEM file, not the system's." placeholder:"FILE"`
+	Source  string   `help:"Search this source of the configuration." placeholder:"NAME"`
+	Index   []string `help:"The indices to search: names, aliases, patterns." placeholder:"PATTERN"`
+	Timeout string   `help:"How long each request to a cluster may take, such as 90s; the source's search_timeout, or 5m, unless given." placeholder:"TIME"`
 
 	Input     string            `help:"Search this file (NDJSON, JSON, CSV, or a log with --parse); - is standard input." placeholder:"FILE"`
 	Parse     string            `help:"How to read the lines of --input: syslog, sshd, nginx, json or regex=PATTERN." placeholder:"KIND"`
@@ -63,6 +64,28 @@ func (s *searched) options(p *process) app.SearchOptions {
 	}
 }
 
+// embedded reaches the embedded engine where --source names it; nil where it does not.
+func (s *searched) embedded(p *process, c *cli) (*app.Client, error) {
+	if s.Source == "" || s.URL != "" {
+		return nil, nil
+	}
+	cfg, err := c.load(p)
+	if err != nil {
+		return nil, err
+	}
+	if source := cfg.Source(s.Source); source == nil || source.Kind != config.Embedded {
+		return nil, nil
+	}
+	if s.Input != "" || s.Parse != "" || len(s.Dataset) > 0 {
+		return nil, wrongInput{errors.New("--input, --parse and --dataset read files, --source the embedded engine: leave one out")}
+	}
+	log, err := logger(p, &cli{Log: "warn"})
+	if err != nil {
+		return nil, err
+	}
+	return app.Connect(p.ctx, app.Options{Config: cfg, Version: buildVersion(), Log: log})
+}
+
 // cluster opens the cluster that the command line names, if it does, for the options. What it returns
 // frees the connections.
 func (s *searched) cluster(p *process, c *cli, o *app.SearchOptions) (func(), error) {
@@ -71,6 +94,12 @@ func (s *searched) cluster(p *process, c *cli, o *app.SearchOptions) (func(), er
 		return func() {}, nil
 	}
 	at.APIKey, _ = p.getenv("TOCSIN_API_KEY")
+	if s.Timeout != "" {
+		var err error
+		if at.Timeout, err = config.ParseDuration(s.Timeout); err != nil || at.Timeout <= 0 {
+			return nil, wrongInput{fmt.Errorf("--timeout %q: write a time such as 90s or 10m", s.Timeout)}
+		}
+	}
 	return app.OpenCluster(at, o, func() (*config.Config, error) { return c.load(p) })
 }
 
@@ -87,6 +116,14 @@ func (cmd searchCmd) Run(p *process, c *cli) error {
 	var err error
 	if o.Format, err = formatOf(p, cmd.Format); err != nil {
 		return err
+	}
+	client, err := cmd.embedded(p, c)
+	if err != nil {
+		return err
+	}
+	if client != nil {
+		err := userError(app.SearchEmbedded(p.ctx, client, cmd.Index, o))
+		return errors.Join(err, client.Close())
 	}
 	done, err := cmd.cluster(p, c, &o)
 	if err != nil {

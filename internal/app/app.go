@@ -104,6 +104,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.engine = newEngine(cfg, o.Log, a.health, registry); a.engine != nil {
 		a.onClose("log store", a.engine.close)
 		logs = a.engine
+		local["POST "+searchPath] = http.HandlerFunc(a.serveSearch)
 	}
 	if a.ledger, err = ledger.New(ledger.Options{DB: db}); err != nil {
 		return a, err
@@ -324,10 +325,19 @@ func Sender(cfg *config.Config, log *slog.Logger, registry prometheus.Registerer
 	return s, nil
 }
 
-// Client makes the client of a source.
+// clientOf makes the client of a source.
 func clientOf(s *config.Source, log *slog.Logger) (*elastic.Client, error) {
+	return newClient(s, log, 0)
+}
+
+// searchClient makes a client whose requests may take as long as a search needs.
+func searchClient(s *config.Source, timeout time.Duration) (*elastic.Client, error) {
+	return newClient(s, nil, timeout)
+}
+
+func newClient(s *config.Source, log *slog.Logger, timeout time.Duration) (*elastic.Client, error) {
 	o := elastic.Options{
-		Name: s.Name, CloudID: s.CloudID, APIKey: s.APIKey.Reveal(), Username: s.Username, Password: s.Password.Reveal(),
+		Timeout: timeout, Name: s.Name, CloudID: s.CloudID, APIKey: s.APIKey.Reveal(), Username: s.Username, Password: s.Password.Reveal(),
 		CAFile: s.CAFile, CAFingerprint: s.CAFingerprint, Log: log,
 	}
 	for _, u := range s.URLs {

@@ -30,7 +30,8 @@ const engineWait = 30 * time.Second
 // engine is the embedded log store of a process. It is opened when the process serves, and by a command
 // beside no process only if it is asked for, as that may take a while after a crash.
 type engine struct {
-	name    string // of its source
+	name    string   // of its source
+	indices []string // what searches read unless they name others
 	options logstore.Options
 	health  *obs.Health
 
@@ -47,7 +48,7 @@ func newEngine(cfg *config.Config, log *slog.Logger, health *obs.Health, registr
 		return nil
 	}
 	return &engine{
-		name: s.Name,
+		name: s.Name, indices: s.Indices,
 		options: logstore.Options{
 			Dir: filepath.Join(cfg.DataDir, engineDir), Retention: s.Store.Retention, MaxBytes: s.Store.MaxBytes, FreeSpaceFloor: s.Store.MinFree,
 			Log: log, Registerer: registry,

@@ -20,6 +20,8 @@ type Cluster struct {
 	APIKey string   // of URL; "" for none
 	Index  []string // patterns; with Source its own unless given
 	Source string   // a name in the configuration
+	// Timeout bounds each request; 0 is the source's own, or five minutes.
+	Timeout time.Duration
 }
 
 // IsZero reports whether no cluster is named.
@@ -31,20 +33,16 @@ func OpenCluster(c Cluster, o *SearchOptions, load func() (*config.Config, error
 	if o.Input != "" || o.Parse != "" || len(o.Datasets) > 0 {
 		return nil, wrong("--input, --parse and --dataset read files, --url, --source and --index a cluster: leave one out")
 	}
-	var indices []string
-	for _, list := range c.Index {
-		for i := range strings.SplitSeq(list, ",") {
-			if i = strings.TrimSpace(i); i != "" {
-				indices = append(indices, i)
-			}
-		}
+	indices := patterns(c.Index)
+	if c.Timeout < 0 {
+		return nil, wrong("--timeout %s: write a time longer than zero", c.Timeout)
 	}
-	client, patterns, err := c.client(len(indices) > 0, load)
+	client, own, err := c.client(len(indices) > 0, load)
 	if err != nil {
 		return nil, err
 	}
 	if len(indices) == 0 {
-		indices = patterns
+		indices = own
 	}
 	if c.URL != "" && client.Insecure() && (c.APIKey != "" || strings.Contains(c.URL, "@")) {
 		fmt.Fprintln(o.Stderr, "warning: --url is plain http: what is read and the credentials go over the network unencrypted; use https://")
@@ -57,6 +55,7 @@ func OpenCluster(c Cluster, o *SearchOptions, load func() (*config.Config, error
 
 // client is the client of the cluster, and the indices of a source.
 func (c Cluster) client(indexed bool, load func() (*config.Config, error)) (*elastic.Client, []string, error) {
+	timeout := c.Timeout
 	switch {
 	case c.URL != "" && c.Source != "":
 		return nil, nil, wrong("--url and --source exclude each other")
@@ -65,7 +64,10 @@ func (c Cluster) client(indexed bool, load func() (*config.Config, error)) (*ela
 	case c.URL != "" && !indexed:
 		return nil, nil, wrong("--url needs --index PATTERN too, such as --index 'logs-*'")
 	case c.URL != "":
-		client, err := elastic.New(elastic.Options{Name: nameOf(c.URL), URLs: []string{c.URL}, CAFile: c.CAFile, APIKey: c.APIKey, Timeout: searchTimeout})
+		if timeout == 0 {
+			timeout = searchTimeout
+		}
+		client, err := elastic.New(elastic.Options{Name: nameOf(c.URL), URLs: []string{c.URL}, CAFile: c.CAFile, APIKey: c.APIKey, Timeout: timeout})
 		if err != nil {
 			return nil, nil, wrong("--url: %w", err)
 		}
@@ -90,11 +92,14 @@ func (c Cluster) client(indexed bool, load func() (*config.Config, error)) (*ela
 	if s.Kind == config.Embedded {
 		return nil, nil, wrong("--source %s: it is the embedded engine, not a cluster", c.Source)
 	}
-	client, err := clientOf(s, nil)
+	if timeout == 0 {
+		timeout = s.SearchTimeout
+	}
+	client, err := searchClient(s, timeout)
 	return client, s.Indices, err
 }
 
-// searchTimeout is for how long one request of a search may take.
+// searchTimeout is for how long one request of a search may take where nothing says otherwise.
 const searchTimeout = 5 * time.Minute
 
 // typesOf is the field caps answer of a cluster, nil for a backend that is none.
