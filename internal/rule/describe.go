@@ -5,11 +5,14 @@ const IDPattern = `^[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$`
 
 var severities = words("low", "medium", "high", "critical")
 
+// oneLine is text without line ends and what else could give a terminal or a page orders.
+var oneLine = pattern(`^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$`, "must be one line of text")
+
 var fieldNames = &shape{form: listForm, of: texts}
 
 // described is all there is to a rule: the keys, in the order rules are written.
 var described = section(
-	key{name: "name", shape: texts, needed: true, doc: "What the rule finds, in a few words; no two rules have the same."},
+	key{name: "name", shape: oneLine, needed: true, doc: "What the rule finds, in a few words; no two rules have the same."},
 	key{
 		name: "id", shape: pattern(IDPattern, "is not an id: write letters, digits, _ . / and - only, at most 200"),
 		doc: "Names the rule for ever, so that it may be renamed. Without one a file has its path in rules_dir, another rule its name.",
@@ -84,7 +87,7 @@ var described = section(
 	key{
 		name: "tests", doc: "What the rule must find and must not.",
 		shape: &shape{form: listForm, of: section(
-			key{name: "name", shape: texts, needed: true, doc: "What the test shows."},
+			key{name: "name", shape: oneLine, needed: true, doc: "What the test shows."},
 			key{name: "events", shape: either(texts, &shape{form: listForm, repeats: true, of: mapOf(anything)}), needed: true, doc: "A file of documents (NDJSON or a JSON array) beside the rule, or the documents themselves."},
 			key{name: "now", shape: texts, doc: "When the test runs, such as 2024-07-01T10:30:00Z. Without it that is just after the newest document."},
 			key{

@@ -244,10 +244,17 @@ func (l *Library) own(id string) (Entry, error) {
 func (l *Library) Delete(ctx context.Context, id string, c Change) error {
 	l.changing.Lock()
 	defer l.changing.Unlock()
-	e, err := l.own(id)
+	e, err := l.Find(id)
 	if err != nil {
 		return err
 	}
+	l.mu.Lock()
+	own := l.database[e.ID] // also one that does not run because a file has its id
+	l.mu.Unlock()
+	if own == nil {
+		return &ReadOnlyError{ID: e.ID, File: e.File}
+	}
+	e = *own
 	_, err = l.write(ctx, e.ID, c, Deleted, nil, e.Content, e.files)
 	if err != nil {
 		return err

@@ -441,3 +441,58 @@ func TestVersionsCountUpWhateverHappens(t *testing.T) {
 		}
 	})
 }
+
+func TestARuleGoesFromTheDatabaseToAFile(t *testing.T) {
+	db := openDB(t, t.TempDir())
+	defer db.Close() //nolint:errcheck // the test is over
+	s := newShelf(t, db, t.TempDir())
+	if _, _, err := apply(t, s, "name: A\nsearch: a:1\n", Change{}); err != nil {
+		t.Fatal(err)
+	}
+	s.write("a.yaml", "name: A\nsearch: a:2\n")
+	s.reload()
+	s.want("a file a:2 true", "a database | the id a is already that of DIR/a.yaml, and this rule does not run: change one of them, or delete one")
+	if err := s.Delete(t.Context(), "a", Change{Base: Any}); err != nil {
+		t.Fatal(err)
+	}
+	s.want("a file a:2 true")
+}
+
+func TestRunReadsWhatChanges(t *testing.T) {
+	db := openDB(t, t.TempDir())
+	defer db.Close() //nolint:errcheck // the test is over
+	dir := t.TempDir()
+	changed := make(chan struct{}, 100)
+	l, err := New(t.Context(), Options{
+		DB: db, Dir: dir, Log: slog.New(slog.DiscardHandler), Report: func(string, error, string) {},
+		Changed: func() { changed <- struct{}{} }, Poll: time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-changed // the first look
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- l.Run(ctx) }()
+	if err := os.WriteFile(filepath.Join(dir, ".a"), []byte("name: A\nsearch: a:1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, ".a"), filepath.Join(dir, "a.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	if all := l.All(); len(all) != 1 || all[0].Rule == nil {
+		t.Errorf("%+v", all)
+	}
+	if err := os.Remove(filepath.Join(dir, "a.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	if all := l.All(); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -92,7 +92,7 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 
 var drawnTexts = []string{
 	"a", "b c", "event.action:x", "* | count by user.name", "T1110", "T1110.001", "5m", "1h30m", "auto", "off", "https://example.org/x",
-	"2027-01-31", "mon-fri 08:00-18:00", "ssh/brute-force", "ümlaut", "low", "row", "shadow", "true", "8",
+	"2027-01-31", "mon-fri 08:00-18:00", "ssh/brute-force", "ümlaut", "low", "row", "shadow", "true", "8", "two\nlines", "bell\a",
 }
 
 var spoiled = []any{
