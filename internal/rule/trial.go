@@ -115,7 +115,7 @@ func (t *Tester) newest(ctx context.Context, r *Rule, b query.Backend) (time.Tim
 type judgement struct {
 	alerts   []map[string]any
 	rows     int
-	excepted map[string]int
+	excepted map[string]int // rows that are no alert, by why
 }
 
 // judge runs the rule once over all documents.
@@ -136,6 +136,10 @@ func (t *Tester) judge(ctx context.Context, r *Rule, now time.Time, b query.Back
 			return out, err
 		}
 		out.rows++
+		if at, ok := timeOf(r, fields); ok && !r.Schedule.Runs.Contains(at) {
+			out.excepted["outside schedule.runs"]++
+			continue
+		}
 		if e := r.Excepted(fields, now); e != nil {
 			out.excepted[fmt.Sprintf("excepted (%s)", e.Reason)]++
 			continue
@@ -159,6 +163,22 @@ func (t *Tester) judge(ctx context.Context, r *Rule, now time.Time, b query.Back
 		}
 	}
 	return out, nil
+}
+
+// timeOf is when what a row tells of happened: the last event of a window, else the event.
+func timeOf(r *Rule, fields map[string][]any) (time.Time, bool) {
+	field := r.TimestampField
+	if field == "" {
+		field = "@timestamp"
+	}
+	for _, name := range []string{"last", field, r.TimestampFallback} {
+		for _, v := range fields[name] {
+			if at, err := time.Parse(time.RFC3339Nano, alert.Text(v)); err == nil {
+				return at, true
+			}
+		}
+	}
+	return time.Time{}, false
 }
 
 // fieldsOf are a row's fields by dotted name.

@@ -91,6 +91,23 @@ tests:
 	}
 }
 
+func TestTestsKeepTheHoursOfTheRule(t *testing.T) {
+	got := tried(t, `
+name: Nights
+search: event.action:login
+schedule: {time_zone: Europe/Berlin, runs: 22:00-06:00}
+tests:
+  - name: one of two
+    events: [{"@timestamp": "2024-07-01T19:59:00Z", event.action: login}, {"@timestamp": "2024-07-01T20:00:00Z", event.action: login}]
+    alerts: [{"@timestamp": "2024-07-01T20:00:00Z"}]
+  - {name: day, events: [{"@timestamp": "2024-07-01T10:00:00Z", event.action: login}], alerts: 1}
+`)
+	want := []string{"one of two: passed", "day: expected 1 alert, there were 0; 1 document read, 1 row found; outside schedule.runs: 1 row"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAsManyAlertsAsCanBeAreMatched(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) (out []map[string]any) {
