@@ -33,7 +33,7 @@ var rooms = map[string]string{
 	"internal/query/backendtest": "internal/query/exec internal/query/plan internal/row",
 
 	"internal/elastic":  "internal/jsonscan internal/row internal/query/plan internal/query/dsl",
-	"internal/logstore": "internal/row internal/query/plan internal/parse",
+	"internal/logstore": "internal/row internal/query/plan internal/query/kql internal/query/pipe internal/parse",
 
 	"internal/rule":   "internal/alert internal/query internal/store",
 	"internal/kibana": "internal/alert internal/notice internal/elastic internal/jsonscan",

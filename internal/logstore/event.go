@@ -24,6 +24,7 @@ const (
 	columnSeq     = "_seq"    // nanoseconds of ingestion, made unique
 	columnSource  = "_source" // the document as it came
 	columnPartial = "_partial"
+	columnUndated = "_undated" // 1 where the document has no @timestamp
 )
 
 const (
@@ -162,6 +163,9 @@ func columnsOf(e *event, v *fastjson.Value) []logstorage.Field {
 	)
 	if e.id != "" {
 		columns = append(columns, logstorage.Field{Name: columnID, Value: e.id})
+	}
+	if !e.dated {
+		columns = append(columns, logstorage.Field{Name: columnUndated, Value: "1"})
 	}
 	own := len(columns)
 	f := flattener{fields: columns, size: logstorage.EstimatedJSONRowLen(columns)}

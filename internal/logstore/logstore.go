@@ -18,6 +18,7 @@ import (
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/fs"
 	"github.com/gofrs/flock"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 )
 
 // Options say where the store lives and how much it keeps.
@@ -34,6 +35,8 @@ type Options struct {
 	FreeSpaceFloor int64
 	// MaxSearches is how many searches run at once, others wait; zero is 4.
 	MaxSearches int
+	// SearchMemory bounds in bytes what all searches hold at once, others wait; zero is 256 MiB.
+	SearchMemory int64
 	// Log gets what an operator must know. Nil is silence.
 	Log *slog.Logger
 	// Registerer gets the metrics. Nil is none.
@@ -68,6 +71,7 @@ type Store struct {
 	unflushed atomic.Bool // rows that searches may not see yet
 
 	searches chan struct{}
+	memory   *semaphore.Weighted // bytes searches hold
 	bulks    chan struct{}
 	users    sync.RWMutex // held for reading by whoever uses the engine
 	closed   bool         // guarded by users
@@ -92,6 +96,9 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	if o.MaxSearches <= 0 {
 		o.MaxSearches = 4
 	}
+	if o.SearchMemory <= 0 {
+		o.SearchMemory = 256 << 20
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -113,6 +120,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		pending:   map[name]digest{},
 		touched:   map[string]bool{},
 		searches:  make(chan struct{}, o.MaxSearches),
+		memory:    semaphore.NewWeighted(o.SearchMemory),
 		bulks:     make(chan struct{}, maxBulks),
 		chunkRows: chunkRows,
 		now:       time.Now,
