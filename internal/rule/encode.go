@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -25,21 +26,21 @@ func YAML(content []byte) ([]byte, error) {
 	if len(r.problems) > 0 {
 		return nil, &Problems{List: sorted(r.problems)}
 	}
+	meant, err := n.appendJSON(nil)
+	if err != nil {
+		return nil, err
+	}
 	out, err := yaml.MarshalWithOptions(n.ordered(), yaml.UseLiteralStyleIfMultiline(true), yaml.IndentSequence(true))
 	if err != nil {
 		return nil, fmt.Errorf("write the rule as YAML: %w", err)
 	}
 	// What is written must be read as it was meant, whatever stands in its texts.
-	again, err := treeOf(out)
-	if err == nil {
-		var meant, read []byte
-		if meant, err = n.appendJSON(nil); err == nil {
-			if read, err = again.appendJSON(nil); err == nil && string(meant) == string(read) {
-				return out, nil
-			}
+	if again, err := treeOf(out); err == nil {
+		if read, err := again.appendJSON(nil); err == nil && bytes.Equal(meant, read) {
+			return out, nil
 		}
 	}
-	return content, nil //nolint:nilerr // JSON is YAML too
+	return meant, nil // JSON is YAML too
 }
 
 func treeOf(content []byte) (*node, error) {

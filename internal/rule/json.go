@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -75,6 +76,9 @@ func (j *jsonReader) read(depth int) (*node, error) {
 		n.inside = j.source.scalar(v, n.place.Line, n.place.Column, doubleQuoted, n.place)
 	case json.Number:
 		n.kind, n.text = isNumber, v.String()
+		if f, err := v.Float64(); err == nil && strings.ContainsAny(n.text, ".eE") {
+			n.text = strconv.FormatFloat(f, 'g', -1, 64)
+		}
 	case bool:
 		n.kind, n.text = isBool, fmt.Sprint(v)
 	case json.Delim:
