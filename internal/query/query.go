@@ -85,12 +85,17 @@ type RunOptions struct {
 	NoPushDown bool
 	// Profile measures each pipe.
 	Profile bool
+	// Documents asks for the document, with its index and id, of every row that still is one.
+	Documents bool
+	// Windows makes a row of every window that is kept, instead of one of each episode: first and last are
+	// then the times of the window's first and last event.
+	Windows bool
 }
 
 // Stream runs the query and hands rows to sink as they come. After an error what was handed over is
 // no answer.
 func (q *Query) Stream(ctx context.Context, o RunOptions, sink Sink) (*Outcome, error) {
-	return exec.Run(ctx, q.plan, exec.Options{Backend: o.Backend, Lookups: q.lookups, MaxMemory: o.MaxMemory, GeoIP: o.GeoIP, NoPushDown: o.NoPushDown}, sink)
+	return exec.Run(ctx, q.plan, exec.Options{Backend: o.Backend, Lookups: q.lookups, MaxMemory: o.MaxMemory, GeoIP: o.GeoIP, NoPushDown: o.NoPushDown, Documents: o.Documents, Windows: o.Windows}, sink)
 }
 
 // Result is a whole answer.

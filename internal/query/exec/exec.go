@@ -43,6 +43,11 @@ type Options struct {
 	CandidateRows int
 	// Profile measures each pipe, which costs time itself.
 	Profile bool
+	// Documents asks for the document of every row that still is one, not only where documents are the answer.
+	Documents bool
+	// Windows makes a row of every window that the judges after an aggregation over windows keep, instead of
+	// one of each episode: first and last are then the times of the window's first and last event.
+	Windows bool
 }
 
 // Table is a lookup table.
@@ -157,6 +162,7 @@ func (e *env) run(q *plan.Query, last output) error {
 	if last.documents() {
 		read.Documents, read.Fields = true, []string{} // the documents are the answer, fields are only for the filter
 	}
+	read.Documents = read.Documents || e.options.Documents && e.depth == 1
 	if read, err = e.narrow(q, e.offer(read)); err != nil {
 		return err
 	}

@@ -71,6 +71,11 @@ func (b *builder) over(p *pipe.Stats, judges []*plan.Step) (op, *row.Schema, err
 	inner.add(o.kept, inner.out)
 	o.judge = inner.ops[0]
 	o.eager = eagerAggregates(o.aggs, judges, columns[len(p.By):])
+	if b.env.options.Windows {
+		for i := range o.eager {
+			o.eager[i] = true
+		}
+	}
 	out := inner.out
 	o.first, o.last = out.Slot("first"), out.Slot("last")
 	return o, out, nil
@@ -237,6 +242,12 @@ func (o *overOp) slide(k *overKey) error {
 		if !kept {
 			continue
 		}
+		if o.env.options.Windows {
+			if err := o.window(events[from].t, end); err != nil {
+				return err
+			}
+			continue
+		}
 		if ep.open && end-ep.last >= o.length {
 			if err := o.emit(k, &ep); err != nil {
 				return err
@@ -248,6 +259,14 @@ func (o *overOp) slide(k *overKey) error {
 		return o.emit(k, &ep)
 	}
 	return nil
+}
+
+// window makes a row of the window that was judged last, and kept.
+func (o *overOp) window(first, last int64) error {
+	out := o.kept.row.Clone()
+	out.Set(o.first, row.NewTimeNano(first))
+	out.Set(o.last, row.NewTimeNano(last))
+	return o.next.push(&out)
 }
 
 // take adds a window that survived.

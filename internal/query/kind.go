@@ -1,0 +1,120 @@
+package query
+
+import (
+	"strings"
+	"time"
+
+	"tocsin/internal/query/pipe"
+	"tocsin/internal/query/plan"
+)
+
+// Kind is how the rows of a rule's search are judged.
+type Kind string
+
+// The kinds of searches.
+const (
+	// RowWise: each document is judged alone, and makes rows alone.
+	RowWise Kind = "row-wise"
+	// Windowed: one pipe looks at the events of a key in a window, for each event time.
+	Windowed Kind = "windowed"
+	// RangeWise: all else. What comes out depends on all that is read at once.
+	RangeWise Kind = "range-wise"
+)
+
+// Kind tells how the rows of the search are judged.
+func (q *Query) Kind() Kind {
+	if len(q.plan.Filter.Subs) > 0 {
+		return RangeWise
+	}
+	kind := RowWise
+	for _, s := range q.plan.Steps {
+		if len(s.Subs) > 0 || s.Filter != nil && len(s.Filter.Subs) > 0 {
+			return RangeWise
+		}
+		switch p := s.Pipe.(type) {
+		case *pipe.Stats:
+			if p.Over.IsZero() || kind != RowWise {
+				return RangeWise
+			}
+			kind = Windowed
+		case *pipe.NewTerms, *pipe.Changed, *pipe.Missing, *pipe.Spike, *pipe.Sequence:
+			if kind != RowWise {
+				return RangeWise
+			}
+			kind = Windowed
+		case *pipe.MvExpand:
+			if kind != RowWise {
+				return RangeWise
+			}
+		default:
+			if !plan.RowWise(p) {
+				return RangeWise
+			}
+		}
+	}
+	return kind
+}
+
+// Sliding is an aggregation over windows that slide along the events of each key.
+type Sliding struct {
+	// Length is how long a window is; one ends at each event.
+	Length time.Duration
+	// By are the columns that name a key, Aggregates those of what is computed of a window.
+	By, Aggregates []string
+}
+
+// Sliding is the search's aggregation over windows; ok is false where it has none.
+func (q *Query) Sliding() (w Sliding, ok bool) {
+	for _, s := range q.plan.Steps {
+		p, is := s.Pipe.(*pipe.Stats)
+		if !is || p.Over.IsZero() {
+			continue
+		}
+		w.Length, ok = p.Over.Fixed()
+		for _, b := range p.By {
+			w.By = append(w.By, b.Column())
+		}
+		for _, a := range p.Aggs {
+			w.Aggregates = append(w.Aggregates, a.Column())
+		}
+		return w, ok
+	}
+	return w, false
+}
+
+// Pipes are the pipes of the search, each as text in its canonical form.
+func (q *Query) Pipes() []string {
+	var out []string
+	for _, p := range q.plan.Tree.Pipes {
+		out = append(out, p.String())
+	}
+	return out
+}
+
+// Events is the search for the documents that the search looks at, without what it makes of them: its sources,
+// its filter, and the searches right after it.
+func (q *Query) Events() string {
+	tree := *q.plan.Tree
+	tree.Pipes = tree.Pipes[:q.plan.Leading()]
+	return strings.TrimSpace(tree.String())
+}
+
+// By are the columns by which the last aggregation of the search groups; nil where it has none.
+func (q *Query) By() (by []string) {
+	for _, s := range q.plan.Steps {
+		switch p := s.Pipe.(type) {
+		case *pipe.Stats:
+			by = nil
+			for _, b := range p.By {
+				by = append(by, b.Column())
+			}
+		case *pipe.Top:
+			by = nil
+			for _, f := range append(p.By[:len(p.By):len(p.By)], p.Fields...) {
+				by = append(by, f.Name)
+			}
+		}
+	}
+	return by
+}
+
