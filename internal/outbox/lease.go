@@ -166,7 +166,7 @@ func recoverSending(tx *store.Tx, now time.Time) (posts, edits int64, err error)
 	posts, err = tx.Change(`UPDATE notices SET state = 'doubt', doubt_at = ?, looks = 0, reason = ? WHERE `+open+` AND state = 'sending' AND `+toPost,
 		store.Micros(now), "in doubt: tocsin stopped while sending it; looking it up")
 	if err == nil {
-		edits, err = tx.Change(`UPDATE notices SET state = 'queued' WHERE `+open+` AND state = 'sending'`)
+		edits, err = tx.Change(`UPDATE notices SET state = 'queued' WHERE ` + open + ` AND state = 'sending'`)
 	}
 	return posts, edits, err
 }
