@@ -36,6 +36,7 @@ var rooms = map[string]string{
 	"internal/logstore": "internal/row internal/query/plan internal/query/kql internal/query/pipe internal/parse",
 
 	"internal/rule":   "internal/alert internal/query internal/store",
+	"internal/detect": "internal/alert internal/rule internal/query internal/store",
 	"internal/kibana": "internal/alert internal/notice internal/elastic internal/jsonscan",
 	"internal/intake": "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store",
 	"internal/ledger": "internal/alert internal/notice internal/store",

@@ -41,9 +41,10 @@ func (t timing) current(now, since int64) Span {
 	return Span{max(floor(edge-t.Every-t.Lookback, t.Grid), floor(since, t.Grid)), edge}
 }
 
-// missed are the windows that were never covered, or are no longer, before the window now due.
-func (t timing) missed(covered Set, since, now int64) Set {
-	return covered.Gaps(Span{since, t.current(now, since).From})
+// missed are the windows that were never covered, or are no longer, before the window now due. Older are
+// those wanted beside the ones from since on.
+func (t timing) missed(covered, older Set, since, now int64) Set {
+	return older.Add(Span{since, t.current(now, since).From}).Without(covered)
 }
 
 // next is the oldest part of what was missed that is to be judged at once; it is empty when nothing is.

@@ -49,7 +49,7 @@ func TestNoWindowIsSkipped(t *testing.T) {
 				covered = covered.Without(Of(o.touched(event)))
 			}
 			if rapid.Bool().Draw(t, "catches up") {
-				if span := o.next(o.missed(covered, since, now)); !span.Empty() {
+				if span := o.next(o.missed(covered, nil, since, now)); !span.Empty() {
 					judge(span)
 				}
 			}
@@ -57,13 +57,13 @@ func TestNoWindowIsSkipped(t *testing.T) {
 		since = min(since, o.since(now))
 		judge(o.current(now, since))
 		for n := 0; ; n++ {
-			span := o.next(o.missed(covered, since, now))
+			span := o.next(o.missed(covered, nil, since, now))
 			if span.Empty() {
 				break
 			}
-			before := o.missed(covered, since, now).Length()
+			before := o.missed(covered, nil, since, now).Length()
 			judge(span)
-			if after := o.missed(covered, since, now).Length(); after >= before || n > 10_000 {
+			if after := o.missed(covered, nil, since, now).Length(); after >= before || n > 10_000 {
 				t.Fatalf("judging %v catches up nothing: %d µs missed before, %d after", span, before, after)
 			}
 		}

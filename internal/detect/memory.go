@@ -62,6 +62,8 @@ type Memory struct {
 	// Since is the event time from which on windows are wanted, Covered which of them have been judged.
 	Since   int64 `json:"since"`
 	Covered Set   `json:"covered"`
+	// Older are the windows before Since that are wanted too, for events of theirs came after the rule began.
+	Older Set `json:"older,omitempty"`
 	// Ingested is up to when, by the time of ingest, events that came late have been looked for.
 	Ingested int64 `json:"ingested"`
 	// Swept is when counts were compared last.
@@ -80,6 +82,8 @@ type Memory struct {
 type result struct {
 	rule   string
 	memory Memory
+	// redefined says that the rule judges something else now, and what it summed up before means nothing.
+	redefined bool
 	// dropped are the stretches of time whose buckets are replaced by buckets.
 	dropped  Set
 	buckets  []Bucket
@@ -107,6 +111,13 @@ func (r *result) write(tx *store.Tx) error {
 	}
 	if err := tx.Exec(`INSERT INTO detect_rules (rule, body) VALUES (?, ?) ON CONFLICT (rule) DO UPDATE SET body = excluded.body`, r.rule, body); err != nil {
 		return err
+	}
+	if r.redefined {
+		for _, q := range []string{`DELETE FROM detect_buckets WHERE rule = ?`, `DELETE FROM detect_counts WHERE rule = ?`} {
+			if err := tx.Exec(q, r.rule); err != nil {
+				return err
+			}
+		}
 	}
 	for _, span := range r.dropped {
 		if err := tx.Exec(`DELETE FROM detect_buckets WHERE rule = ? AND at >= ? AND at < ?`, r.rule, span.From, span.To); err != nil {

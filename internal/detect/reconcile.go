@@ -22,11 +22,14 @@ type Stored struct {
 	Late bool `json:"late,omitempty"`
 	// Held is why its alert was kept back when it was found; nil where it was not.
 	Held *alert.Held `json:"held,omitempty"`
+	// Updated is when it was last changed, in microseconds; it only grows.
+	Updated int64 `json:"updated"`
 	// Rule is the version of the rule that found it.
 	Rule string `json:"rule,omitempty"`
-	// Fixed says that an earlier version of the rule found it: that this version does not find it
-	// means nothing.
-	Fixed bool `json:"fixed,omitempty"`
+	// Definition names what the rule judged when it was found.
+	Definition string `json:"definition,omitempty"`
+	// Fixed says that the rule judged something else then: that it does not find it now means nothing.
+	Fixed bool `json:"-"`
 }
 
 func (s *Stored) standing() bool { return s.MergedInto == "" && !s.Withdrawn }
@@ -75,7 +78,7 @@ func Reconcile(stored []Stored, derived []Episode, length int64, name func(first
 		s := Stored{Episode: derived[d]}
 		if i := carrier[d]; i >= 0 {
 			s = stored[i]
-			s.Episode, s.MergedInto, s.Withdrawn, s.Fixed = derived[d], "", false, false
+			s.Episode, s.MergedInto, s.Withdrawn = derived[d], "", false
 			if stored[i].Fixed {
 				s.Episode = both(stored[i].Episode, derived[d])
 			}
@@ -133,7 +136,7 @@ func both(a, b Episode) Episode {
 	}
 	a.First = min(a.First, b.First)
 	a.LastEnd = max(a.LastEnd, b.LastEnd)
-	a.Windows += b.Windows
+	a.Windows = max(a.Windows, b.Windows)
 	if b.Best.better(&a.Best) {
 		a.Best = b.Best
 	}
@@ -150,7 +153,7 @@ func changed(before, after []Stored) []Stored {
 
 func same(a, b *Stored) bool {
 	return a.First == b.First && a.FirstEnd == b.FirstEnd && a.LastEnd == b.LastEnd && a.Windows == b.Windows &&
-		a.MergedInto == b.MergedInto && a.Withdrawn == b.Withdrawn && a.Fixed == b.Fixed && sameWindow(&a.Best, &b.Best)
+		a.MergedInto == b.MergedInto && a.Withdrawn == b.Withdrawn && sameWindow(&a.Best, &b.Best)
 }
 
 func sameWindow(a, b *Window) bool {

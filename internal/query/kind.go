@@ -6,6 +6,7 @@ import (
 
 	"tocsin/internal/query/pipe"
 	"tocsin/internal/query/plan"
+	"tocsin/internal/row"
 )
 
 // Kind is how the rows of a rule's search are judged.
@@ -118,3 +119,23 @@ func (q *Query) By() (by []string) {
 	return by
 }
 
+
+// Row is one row of an answer.
+type Row = row.Row
+
+// TimeOf is the first time that a field of a document holds, in nanoseconds since 1970, read as a time field is;
+// ok is false where it holds none.
+func TimeOf(document, field string) (ns int64, ok bool, err error) {
+	extract := row.NewExtractor(row.NewSchema(field), []string{field})
+	extract.TimeFields(field)
+	vals, err := extract.Extract(document, nil)
+	if err != nil || len(vals) == 0 {
+		return 0, false, err
+	}
+	for i := range vals[0].Len() {
+		if ns, ok := vals[0].At(i).AsTime(); ok {
+			return ns, true, nil
+		}
+	}
+	return 0, false, nil
+}

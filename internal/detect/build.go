@@ -1,0 +1,119 @@
+package detect
+
+import (
+	"time"
+
+	"tocsin/internal/alert"
+	"tocsin/internal/rule"
+	"tocsin/internal/store"
+)
+
+// ruleset is a rule made ready to run on its source. It is not changed after it was made.
+type ruleset struct {
+	rule     *rule.Rule
+	revision string
+	source   *Source
+	search   *search
+	timing   timing
+	// definition names all that decides what is found.
+	definition string
+}
+
+// sameAgainAfter is the rule's, or its window where it is judged per window.
+func (r *ruleset) sameAgainAfter() time.Duration {
+	if r.rule.SameAgainAfter == 0 && r.search.kind == rangeWise {
+		return r.rule.Window
+	}
+	return r.rule.SameAgainAfter
+}
+
+// base is what all alerts of a rule have in common.
+func (r *ruleset) base(s *Stored) alert.Alert {
+	a := alert.Alert{
+		ID: alert.ID(s.ID), Source: r.source.Name, SourceID: s.ID, Status: alert.StatusOpen,
+		Time: time.Unix(0, s.FirstEnd).UTC(), Event: time.Unix(0, s.First).UTC(),
+		Rule: alert.Rule{
+			Name: r.rule.Name, ID: r.rule.ID, Type: string(r.search.kind), Description: r.rule.Description, Version: s.Rule,
+			References: r.rule.References, Owner: r.rule.Owner, Runbook: r.rule.Runbook, Guide: r.rule.Guide,
+		},
+		Severity: r.rule.Severity.Fixed, Risk: r.rule.Risk.Fixed, Tags: r.rule.Tags,
+		MergedInto: alert.ID(s.MergedInto), Withdrawn: s.Withdrawn, Updated: store.Time(s.Updated), Late: s.Late,
+	}
+	for _, id := range r.rule.Attack {
+		a.Threat = append(a.Threat, alert.Threat{TechniqueID: id})
+	}
+	return a
+}
+
+// ofDocument makes the alert of a document.
+func (r *ruleset) ofDocument(s *Stored, d *document) (alert.Alert, error) {
+	a := r.base(s)
+	a.Index, a.Document = d.Index, d.body()
+	if d.ID != "" {
+		a.SourceID = d.ID
+	}
+	a.Count = 1
+	fields, err := r.weigh(&a)
+	if err != nil {
+		return a, err
+	}
+	a.Reason, err = r.reason(&a, fields, func() string { return r.search.ofDocument(fields) })
+	return a, err
+}
+
+// ofWindow makes the alert of an episode.
+func (r *ruleset) ofWindow(s *Stored) (alert.Alert, error) {
+	a := r.base(s)
+	w := &s.Best
+	a.Document = rowBody([][]Column{w.Row}, w.Samples)
+	a.First, a.Last = time.Unix(0, s.First).UTC(), time.Unix(0, s.LastEnd).UTC()
+	a.Count = 1
+	if r.search.measure == "count" && w.Ranked && w.Rank >= 1 {
+		a.Count = int(w.Rank)
+	}
+	for _, name := range r.search.by {
+		if v := column(w.Row, name); v != "" {
+			a.Facts = append(a.Facts, alert.Fact{Name: name, Value: v})
+		}
+	}
+	fields, err := r.weigh(&a)
+	if err != nil {
+		return a, err
+	}
+	a.Reason, err = r.reason(&a, fields, func() string { return r.search.ofWindow(w) })
+	switch {
+	case a.Withdrawn:
+		a.Reason = "Withdrawn, for what came late undid it: " + a.Reason
+	case a.MergedInto != "":
+		a.Reason = "Part of a longer alert: " + a.Reason
+	}
+	return a, err
+}
+
+// weigh sets what the alert's fields say of its severity, host and user, and gives the fields.
+func (r *ruleset) weigh(a *alert.Alert) (alert.Fields, error) {
+	fields, err := alert.Flatten(a.Document)
+	if err != nil {
+		return nil, err
+	}
+	a.Severity, a.Risk = r.rule.Severity.Of(fields), r.rule.Risk.Of(fields)
+	a.Host, a.User = fields.First("host.name"), fields.First("user.name")
+	return fields, nil
+}
+
+// reason is the rule's own sentence, or the one that otherwise makes.
+func (r *ruleset) reason(a *alert.Alert, fields alert.Fields, otherwise func() string) (string, error) {
+	if r.rule.Message == nil {
+		return otherwise(), nil
+	}
+	return r.rule.Message.Render(rule.MessageData{
+		Rule: r.rule, Severity: a.Severity, Risk: a.Risk, Count: a.Count, Time: a.Time, First: a.First, Last: a.Last, Fields: fields,
+	})
+}
+
+// fix marks the episodes that were found when the rule judged something else.
+func (r *ruleset) fix(stored []Stored) {
+	for i := range stored {
+		stored[i].Fixed = stored[i].Definition != r.definition
+	}
+}

@@ -1,0 +1,117 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tocsin/internal/query"
+	"tocsin/internal/store"
+)
+
+// came is what came late: events taken in since the last run whose windows had been judged before.
+type came struct {
+	// touched are the windows that they take part in.
+	touched Set
+	// ingested is up to when, by the time of ingest, was looked.
+	ingested int64
+	// swept is when counts were compared, 0 for not now; counts are those to keep.
+	swept  int64
+	counts []count
+}
+
+// The overlaps and bounds of looking for what came late.
+const (
+	// ingestOverlap is how much of the time of ingest is looked at again: an event is stamped before it can
+	// be found.
+	ingestOverlap = time.Minute
+	// sweepEvery and sweepBack are how often and how far back counts are compared.
+	sweepEvery = 10 * time.Minute
+	sweepBack  = 24 * time.Hour
+	sweepBin   = 5 * time.Minute
+)
+
+// into takes the windows touched out of what is covered, so that they are judged again.
+func (c *came) into(m *Memory, r *result) {
+	m.Covered = m.Covered.Without(c.touched)
+	var old []Span // of before the rule began: an event that comes now is judged whenever it happened
+	for _, span := range c.touched {
+		if span.From < m.Since {
+			old = append(old, Span{span.From, min(span.To, m.Since)})
+		}
+	}
+	m.Older = m.Older.Add(old...)
+	m.Ingested = c.ingested
+	if c.swept != 0 {
+		m.Swept = c.swept
+	}
+	r.counts = c.counts
+}
+
+// cameLate looks for what came late before the window now due.
+func (d *Detector) cameLate(ctx context.Context, set *ruleset, b query.Backend, m *Memory, t timing, now time.Time) (*came, error) {
+	micros := now.UnixMicro()
+	c := &came{ingested: micros}
+	if m.Since == 0 || m.Definition != set.definition {
+		return c, nil // nothing has been judged that could be late
+	}
+	due := t.current(micros, min(m.Since, t.since(micros)))
+	from := time.UnixMicro(min(m.Ingested, micros)).Add(-ingestOverlap)
+	var spans []Span
+	err := set.search.ingested(ctx, b, from, now, func(event int64) {
+		if span := t.touched(floor(event, 1000) / 1000); span.From < due.From {
+			spans = append(spans, Span{span.From, min(span.To, max(due.From, span.From))})
+			if len(spans) >= 4096 {
+				spans = Of(spans...)
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for events that came late: %w", err)
+	}
+	c.touched = Of(spans...)
+	if d.stamps(set.source.Name) || micros-m.Swept < sweepEvery.Microseconds() && m.Swept <= micros {
+		return c, nil
+	}
+	if err := d.sweep(ctx, set, b, m, t, now, c); err != nil {
+		return nil, fmt.Errorf("compare counts of what was judged: %w", err)
+	}
+	return c, nil
+}
+
+// sweep compares how many events there are now in each stretch of what is covered with how many there were:
+// it finds what came late where the source stamps no time of ingest.
+func (d *Detector) sweep(ctx context.Context, set *ruleset, b query.Backend, m *Memory, t timing, now time.Time, c *came) error {
+	micros := now.UnixMicro()
+	c.swept = micros
+	bin := sweepBin.Microseconds()
+	span := Span{floor(max(micros-sweepBack.Microseconds(), m.Since), bin), floor(t.current(micros, m.Since).From, bin)}
+	if span.Empty() {
+		return nil
+	}
+	there, err := set.search.counts(ctx, b, span, sweepBin)
+	if err != nil {
+		return err
+	}
+	var before map[int64]int64
+	err = d.db.View(ctx, func(tx *store.Tx) (err error) {
+		before, err = countsOf(tx, set.rule.ID, span.From)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for at := span.From; at < span.To; at += bin {
+		n := there[at]
+		if was, counted := before[at]; counted && was == n {
+			continue
+		}
+		// One counted for the first time may have grown since it was judged.
+		if n > 0 {
+			from, to := t.touched(at).From, t.touched(at+bin-1).To
+			c.touched = c.touched.Add(Span{from, min(to, max(span.To, from))})
+		}
+		c.counts = append(c.counts, count{at, n})
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"tocsin/internal/rule"
+)
+
+// state is a rule as it is in this process.
+type state struct {
+	id  string
+	set *ruleset // nil for a rule that is gone, off or cannot be compiled
+	// wrong is why there is no set; nil for a rule that is gone or off.
+	wrong error
+
+	// memory is what the database has.
+	memory Memory
+	// due is when its turn is; wait holds it back after failures, by the same clock.
+	due, wait time.Time
+	running   bool // its window now due
+	catching  bool // what it missed
+	// holes are the stretches that events touched which came late while it was catching up: what it judges
+	// may be from before they came.
+	holes Set
+	// narrower makes catching up try less at once, after a time-out: the chunk is shifted right by it.
+	narrower int
+	// handing is held from reading what is stored until the result is stored.
+	handing chan struct{}
+	// retry is when catching up may be tried again after it failed.
+	retry  time.Time
+	missed int // failures in a row of catching up
+}
+
+// refresh takes in rules that are new, changed or gone. The caller holds d.mu.
+func (d *Detector) refresh(now time.Time) {
+	entries := d.options.Rules()
+	here := make(map[string]bool, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		if !e.Runs() {
+			continue
+		}
+		here[e.Rule.ID] = true
+		s := d.states[e.Rule.ID]
+		if s == nil {
+			s = &state{id: e.Rule.ID}
+			d.states[s.id] = s
+		}
+		if s.handing == nil {
+			s.handing = make(chan struct{}, 1)
+		}
+		if s.set != nil && s.set.rule == e.Rule && s.set.revision == e.Revision() {
+			continue
+		}
+		first := s.set == nil
+		set, err := d.prepare(e)
+		if err != nil {
+			if s.wrong == nil || s.wrong.Error() != err.Error() {
+				d.log.Warn("a rule cannot run", "rule", e.Rule.Name, "error", err)
+			}
+			s.set, s.wrong = nil, err
+			continue
+		}
+		s.set, s.wrong = set, nil
+		s.wait, s.retry, s.missed, s.narrower = time.Time{}, time.Time{}, 0, 0
+		if first {
+			// The first run comes at once, but not of all rules in one moment.
+			s.due = now.Add(jitter(s.id, min(set.rule.Every, 10*time.Second)))
+		} else {
+			s.due = earlier(s.due, turn(now, set.rule.Every, jitter(s.id, set.rule.Every)))
+		}
+	}
+	for id, s := range d.states {
+		if !here[id] {
+			s.set, s.wrong = nil, nil
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// prepare makes a rule ready to run.
+func (d *Detector) prepare(e *rule.Entry) (*ruleset, error) {
+	r := e.Rule
+	source, err := d.source(r.Source)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: %w", r.ID, err)
+	}
+	s, err := newSearch(r, source, d.options.Lookups)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: %w", r.ID, err)
+	}
+	set := &ruleset{rule: r, revision: e.Revision(), source: source, search: s}
+	every := r.Every.Microseconds()
+	set.timing = timing{Every: every, Lookback: r.Lookback.Fixed.Microseconds(), Grid: every, Reach: s.reach.Microseconds(), Ticks: s.ticks, Chunk: max(every, time.Hour.Microseconds())}
+	if !s.ticks {
+		set.timing.Grid = min(every, time.Millisecond.Microseconds())
+		if s.joins > 0 {
+			set.timing.Grid = max(1, min(every, s.joins/1000))
+		}
+	}
+	if r.Lookback.Auto {
+		set.timing.Lookback = leastLookback.Microseconds()
+	}
+	set.definition = identity("definition", s.text, source.Name, fmt.Sprint(r.Indices), r.TimestampField, r.Window.String(), fmt.Sprint(set.timing.Grid), fmt.Sprint(s.ticks))
+	return set, nil
+}
+
+// task is a run to be done.
+type task struct {
+	state *state
+	set   *ruleset
+	// span is what it judges; catch says that this is something missed, and not the window now due.
+	span  Span
+	catch bool
+	// turn is when it should have begun.
+	turn   time.Time
+	timing timing
+	first  bool
+}
+
+// pick chooses what is to begin now: of the windows now due all that there are workers for, the longest due
+// first; then of what was missed the oldest, with at most half of the workers. It tells when to look again.
+// The caller holds d.mu.
+func (d *Detector) pick(now time.Time, free, catching int) (tasks []task, again time.Time) {
+	again = now.Add(time.Second)
+	var due, missed []task
+	behind := int64(0)
+	micros := now.UnixMicro()
+	for _, s := range d.states {
+		if s.set == nil {
+			continue
+		}
+		t := d.timingOf(s.set)
+		// A clock that was set back makes no rule wait for it to come back.
+		if most := now.Add(s.set.rule.Every + time.Minute); s.due.After(most) {
+			s.due = turn(now, s.set.rule.Every, jitter(s.id, s.set.rule.Every))
+		}
+		if s.wait.After(now.Add(10 * time.Minute)) {
+			s.wait = now
+		}
+		if s.retry.After(now.Add(10 * time.Minute)) {
+			s.retry = now
+		}
+		at := s.due
+		if s.wait.After(at) {
+			at = s.wait
+		}
+		switch {
+		case s.running:
+		case at.After(now):
+			again = earlier(again, at)
+		default:
+			due = append(due, task{state: s, set: s.set, turn: at, timing: t, first: s.memory.Since == 0})
+		}
+		if s.memory.Since == 0 {
+			continue
+		}
+		gaps := t.missed(s.memory.Covered, s.memory.Older, s.memory.Since, micros)
+		behind += gaps.Length()
+		if s.catching || s.retry.After(now) || len(gaps) == 0 || s.memory.Failures > 0 {
+			continue
+		}
+		t.Chunk >>= s.narrower
+		missed = append(missed, task{state: s, set: s.set, span: t.next(gaps), catch: true, timing: t})
+	}
+	d.metrics.behind.Set(float64(behind) / 1e6)
+	slices.SortFunc(due, func(a, b task) int { return cmp.Or(a.turn.Compare(b.turn), cmp.Compare(a.state.id, b.state.id)) })
+	slices.SortFunc(missed, func(a, b task) int {
+		return cmp.Or(cmp.Compare(a.span.From, b.span.From), cmp.Compare(a.state.id, b.state.id))
+	})
+	tasks = due[:min(len(due), free)]
+	free -= len(tasks)
+	most := max(1, d.options.Workers/2) - catching
+	tasks = append(tasks, missed[:max(0, min(len(missed), free, most))]...)
+	for _, t := range tasks {
+		if t.catch {
+			t.state.catching, t.state.holes = true, nil
+		} else {
+			t.state.running = true
+			d.metrics.lag.Observe(now.Sub(t.turn).Seconds())
+		}
+	}
+	return tasks, again
+}
+
+// timingOf is a rule's timing with the overlap that its source is measured to need. The caller holds d.mu.
+func (d *Detector) timingOf(set *ruleset) timing {
+	t := set.timing
+	if set.rule.Lookback.Auto {
+		if h := d.health[set.source.Name]; h != nil {
+			t.Lookback = max(t.Lookback, h.delay.Microseconds())
+		}
+	}
+	return t
+}
