@@ -1,9 +1,9 @@
 package logstore
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -48,6 +48,7 @@ type event struct {
 	digest digest // of source, only where the client chose the id
 
 	columns []logstorage.Field // as columnsOf made them; _seq is set when it is known
+	shapes  []shaped           // what the document has, by columnsOf
 }
 
 // parseEvent checks a document and reads its time. parser is the caller's own; the event keeps source.
@@ -119,41 +120,32 @@ func unreadable(reason string) *Failure {
 	return &Failure{http.StatusBadRequest, "document_parsing_exception", reason}
 }
 
-// timestamp reads @timestamp: strict_date_optional_time or milliseconds since 1970, as Elasticsearch's
-// default format for dates.
+// timestamp reads @timestamp as rows do: an ISO 8601 time, or milliseconds since 1970 (seconds where it is
+// below 1e11). It has one value.
 func timestamp(v *fastjson.Value) (nanos int64, dated, ok bool) {
-	t := v.Get("@timestamp")
-	if t == nil || t.Type() == fastjson.TypeNull {
-		return 0, false, true
+	count := 0
+	v.GetObject().Visit(func(key []byte, member *fastjson.Value) {
+		if string(key) == clockField && member.Type() != fastjson.TypeNull {
+			count++
+			v = member
+		}
+	})
+	if count != 1 {
+		return 0, false, count == 0
 	}
-	var text string
-	switch t.Type() {
+	var stamp row.Value
+	switch v.Type() {
 	case fastjson.TypeString:
-		text = string(t.GetStringBytes())
-		if nanos, ok := row.ParseTime(text); ok {
-			return nanos, true, true
-		}
+		stamp = row.StampTime(row.NewString(string(v.GetStringBytes())))
 	case fastjson.TypeNumber:
-		text = string(t.MarshalTo(nil))
-	default:
-		return 0, false, false
+		stamp = row.StampTime(row.NewNumber(string(v.MarshalTo(nil))))
 	}
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
-		if ms > math.MaxInt64/1_000_000 || ms < math.MinInt64/1_000_000 {
-			return 0, false, false
-		}
-		return ms * 1e6, true, true
-	}
-	ms, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.Abs(ms) > math.MaxInt64/1e6 || math.IsNaN(ms) {
-		return 0, false, false
-	}
-	return int64(math.Round(ms * 1e6)), true, true
+	return stamp.Nanos(), true, stamp.Kind() == row.Time
 }
 
 // columnsOf makes the columns of an event: ours, and one for each path of the document. The first is the
 // index, which is the engine's stream, the second the place of _seq. A document too wide for columns has
-// only ours, and says so.
+// only ours, and says so. It sets the event's shapes, for the census.
 func columnsOf(e *event, v *fastjson.Value) []logstorage.Field {
 	columns := make([]logstorage.Field, 0, 32)
 	columns = append(columns,
@@ -161,18 +153,26 @@ func columnsOf(e *event, v *fastjson.Value) []logstorage.Field {
 		logstorage.Field{Name: columnSeq, Value: ""},
 		logstorage.Field{Name: columnSource, Value: string(e.source)},
 	)
+	f := flattener{shapes: make([]shaped, 0, 32)}
+	f.note(indexPrefix+e.index, isText)
 	if e.id != "" {
 		columns = append(columns, logstorage.Field{Name: columnID, Value: e.id})
 	}
 	if !e.dated {
 		columns = append(columns, logstorage.Field{Name: columnUndated, Value: "1"})
+		f.note(undatedName, isText)
 	}
 	own := len(columns)
-	f := flattener{fields: columns, size: logstorage.EstimatedJSONRowLen(columns)}
-	f.object("", v.GetObject())
-	if f.overflow {
-		return append(f.fields[:own:own], logstorage.Field{Name: columnPartial, Value: "1"})
+	f.fields, f.size = columns, logstorage.EstimatedJSONRowLen(columns)
+	if loneSurrogate(e.source) {
+		f.strings = isOdd
 	}
+	f.object("", v.GetObject(), 0)
+	if f.overflow {
+		f.note(tooWide, isText)
+		f.fields = append(f.fields[:own:own], logstorage.Field{Name: columnPartial, Value: "1"})
+	}
+	e.shapes = f.shapes
 	return f.fields
 }
 
@@ -180,31 +180,71 @@ func columnsOf(e *event, v *fastjson.Value) []logstorage.Field {
 // values of one name a text that begins with a bracket, as an array's does.
 type flattener struct {
 	fields   []logstorage.Field
+	shapes   []shaped
+	strings  shape // what is true of each text
 	size     int
 	seen     map[string]int
 	overflow bool
 }
 
-func (f *flattener) object(prefix string, o *fastjson.Object) {
+func (f *flattener) note(name string, s shape) { f.shapes = append(f.shapes, shaped{name, s}) }
+
+// object adds the members of an object; also is what is true of all of them.
+func (f *flattener) object(prefix string, o *fastjson.Object, also shape) {
 	o.Visit(func(key []byte, v *fastjson.Value) {
-		if f.overflow {
-			return
-		}
 		name := prefix + string(key)
-		switch v.Type() {
-		case fastjson.TypeObject:
-			f.object(name+".", v.GetObject())
-		case fastjson.TypeNull:
-		case fastjson.TypeString:
-			f.add(name, string(v.GetStringBytes()))
-		default:
-			f.add(name, string(v.MarshalTo(nil)))
+		also := also
+		if len(key) == 0 || key[0] == '.' || key[len(key)-1] == '.' {
+			also |= isOdd // rows do not read such names as the engine's are made
 		}
+		f.member(name, v, also)
 	})
 }
 
+func (f *flattener) member(name string, v *fastjson.Value, also shape) {
+	switch v.Type() {
+	case fastjson.TypeNull:
+	case fastjson.TypeObject:
+		if o := v.GetObject(); o.Len() > 0 {
+			f.note(name, isObject|also)
+			f.object(name+".", o, also)
+		}
+	case fastjson.TypeArray:
+		f.note(name, isArray|also)
+		for _, e := range v.GetArray() {
+			f.member(name, e, also|isArray)
+		}
+		if also&isArray == 0 {
+			f.add(name, string(v.MarshalTo(nil)))
+		}
+	case fastjson.TypeString:
+		text := v.GetStringBytes()
+		if also&isArray != 0 {
+			f.note(name, textShape(string(text))|also)
+			return
+		}
+		own := string(text)
+		f.note(name, textShape(own)|f.strings|also)
+		f.add(name, own)
+	default:
+		text := string(v.MarshalTo(nil))
+		s := isBool
+		if v.Type() == fastjson.TypeNumber {
+			s = numberShape(text)
+		}
+		f.note(name, s|also)
+		if also&isArray == 0 {
+			f.add(name, text)
+		}
+	}
+}
+
 func (f *flattener) add(name, value string) {
-	if value == "" || !hasColumn(name) {
+	if !hasColumn(name) {
+		f.note(name, isOdd)
+		return
+	}
+	if value == "" || f.overflow {
 		return
 	}
 	f.size += len(name) + len(value) + len(`,"":""`)
@@ -217,10 +257,35 @@ func (f *flattener) add(name, value string) {
 	}
 	if i, twice := f.seen[name]; twice {
 		f.fields[i].Value = "[" + f.fields[i].Value + "," + value + "]"
+		f.note(name, isArray)
 		return
 	}
 	f.seen[name] = len(f.fields)
 	f.fields = append(f.fields, logstorage.Field{Name: name, Value: value})
+}
+
+// loneSurrogate reports whether an escape in JSON is half of a pair: readers make different texts of it.
+func loneSurrogate(source []byte) bool {
+	for {
+		i := bytes.IndexByte(source, '\\')
+		if i < 0 || i+1 >= len(source) {
+			return false
+		}
+		source = source[i+1:]
+		if !surrogate(source, "89abAB") && !surrogate(source, "cdefCDEF") {
+			source = source[1:]
+			continue
+		}
+		if !surrogate(source, "89abAB") || len(source) < 11 || source[5] != '\\' || !surrogate(source[6:], "cdefCDEF") {
+			return true
+		}
+		source = source[11:]
+	}
+}
+
+// surrogate reports whether b begins with udX, X one of some digits, and two more digits.
+func surrogate(b []byte, digits string) bool {
+	return len(b) >= 5 && b[0] == 'u' && b[1]|0x20 == 'd' && strings.IndexByte(digits, b[2]) >= 0
 }
 
 // hasColumn reports whether a document's field of this name has a column in the engine.

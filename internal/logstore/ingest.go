@@ -223,7 +223,9 @@ func (s *Store) findGenerated(ctx context.Context, n name, known map[name]digest
 func (s *Store) hand(ctx context.Context, events []event, where position, named bool) error {
 	s.handing.RLock()
 	defer s.handing.RUnlock()
-	s.insert(events)
+	if err := s.insert(events); err != nil {
+		return err
+	}
 	if named {
 		// A client that goes away must not leave the index without the ids.
 		if err := s.ids.add(context.WithoutCancel(ctx), events); err != nil {
@@ -240,7 +242,10 @@ func (s *Store) hand(ctx context.Context, events []event, where position, named 
 }
 
 // insert puts events into the engine.
-func (s *Store) insert(events []event) {
+func (s *Store) insert(events []event) error {
+	if err := s.census.note(events); err != nil {
+		return err
+	}
 	rows := logstorage.GetLogRows(nil, nil, nil, nil, "")
 	days := map[string]bool{}
 	day := int64(-1 << 62)
@@ -265,6 +270,7 @@ func (s *Store) insert(events []event) {
 		s.touched[d] = true
 	}
 	s.touching.Unlock()
+	return nil
 }
 
 // full says that the disk has too little space to take events.

@@ -57,6 +57,7 @@ type Store struct {
 	lock    *flock.Flock
 	engine  *logstorage.Storage
 	ids     *idIndex
+	census  *census
 	journal *writeLog
 
 	// intake orders decisions: which id is new, and which seq an event gets.
@@ -146,6 +147,9 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	s.engine = openEngine(filepath.Join(s.options.Dir, "engine"), s.options.Retention)
+	if s.census, err = openCensus(filepath.Join(s.options.Dir, "census"), s.engine.PartitionList()); err != nil {
+		return err
+	}
 	// What a crash left of flush: it only takes space.
 	s.engine.MustDeleteStalePartitionSnapshots(0)
 	replayed := 0
@@ -186,6 +190,9 @@ func (s *Store) shut() error {
 	}
 	if s.engine != nil {
 		s.engine.MustClose()
+	}
+	if s.census != nil {
+		errs = append(errs, s.census.close())
 	}
 	if s.ids != nil {
 		errs = append(errs, s.ids.close())

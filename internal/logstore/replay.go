@@ -40,7 +40,9 @@ func (s *Store) replay(ctx context.Context, events []event) (int, error) {
 		}
 	}
 	if len(missing) > 0 {
-		s.insert(missing)
+		if err := s.insert(missing); err != nil {
+			return 0, err
+		}
 		s.engine.DebugFlush()
 	}
 	return len(missing), nil

@@ -133,7 +133,10 @@ func (s *Store) dropDay(day string) error {
 	if err := s.engine.PartitionDetach(day); err != nil {
 		return err
 	}
-	return os.RemoveAll(filepath.Join(s.options.Dir, "engine", "partitions", day))
+	if err := os.RemoveAll(filepath.Join(s.options.Dir, "engine", "partitions", day)); err != nil {
+		return err
+	}
+	return s.census.keep(s.engine.PartitionList())
 }
 
 // bytes is what the engine holds on the disk. The caller keeps the store open.
