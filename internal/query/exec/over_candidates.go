@@ -2,6 +2,7 @@ package exec
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -47,6 +48,9 @@ func (e *env) narrow(q *plan.Query, read plan.Read) (plan.Read, error) {
 			return read, nil
 		}
 	}
+	if busy, done, err := e.busy(c, read); done || err != nil {
+		return busy, err
+	}
 	found, rows, err := e.candidates(c, read)
 	switch {
 	case errors.Is(err, errMany) || err == nil && found == nil || len(c.Aggregate.By) > 1 && len(found) > candidateParts:
@@ -59,7 +63,12 @@ func (e *env) narrow(q *plan.Query, read plan.Read) (plan.Read, error) {
 			return read, fmt.Errorf("find when keys may have %s: %w", c.Text, err)
 		}
 	}
-	filter, err := filterOf(c, read.TimeField, found)
+	return only(read, c.Aggregate.By, found)
+}
+
+// only adds to a read that nothing but the rows of candidates is wanted.
+func only(read plan.Read, by []pipe.By, found map[string]*candidate) (plan.Read, error) {
+	filter, err := filterOf(by, read.TimeField, found)
 	if err != nil {
 		return read, err
 	}
@@ -68,6 +77,59 @@ func (e *env) narrow(q *plan.Query, read plan.Read) (plan.Read, error) {
 	}
 	read.Filter = filter
 	return read, nil
+}
+
+// crowds is a backend that can tell when the values of a key have many rows. It calls emit with each
+// value and the start of each such bin, in nanoseconds, and reports false where it cannot tell them all.
+type crowds interface {
+	Busy(ctx context.Context, r plan.Read, b plan.Busy, emit func(key row.Value, bin int64) error) (bool, plan.Cost, error)
+}
+
+// busy is narrow by the first key and the times when it has many rows, which is the quickest way where
+// there are many keys and few of them pass.
+func (e *env) busy(c *plan.Candidates, read plan.Read) (plan.Read, bool, error) {
+	backend, ok := e.options.Backend.(crowds)
+	ask := c.Busy()
+	if !ok || ask == nil {
+		return read, false, nil
+	}
+	found := map[string]*candidate{}
+	whole, cost, err := backend.Busy(e.ctx, read, *ask, func(key row.Value, bin int64) error {
+		if key.Kind() == row.String && key.Str() == "" {
+			return errMany
+		}
+		name := keyOf([]row.Value{key})
+		f := found[name]
+		if f == nil {
+			if len(found) == candidateKeys {
+				return errMany
+			}
+			f = &candidate{keys: []row.Value{key.Own()}}
+			found[name] = f
+		}
+		length := int64(ask.Bin)
+		f.spans = append(f.spans, stretch{bin - length, bin + 2*length})
+		return nil
+	})
+	e.cost.Add(cost)
+	switch {
+	case errors.Is(err, errMany) || err == nil && !whole:
+		return read, false, nil
+	case err != nil:
+		return read, false, fmt.Errorf("find when keys have many rows: %w", err)
+	}
+	total := 0
+	for _, f := range found {
+		f.spans = joined(f.spans)
+		total += len(f.spans)
+	}
+	if total > candidateParts {
+		for _, f := range found {
+			f.spans = nil
+		}
+	}
+	read, err = only(read, c.Aggregate.By[:1], found)
+	return read, true, err
 }
 
 // candidates are the keys all of whose rows together pass, and how many rows they have; found is nil
@@ -118,14 +180,11 @@ func (e *env) stretches(c *plan.Candidates, read plan.Read, found map[string]*ca
 	const bin = "_candidate_bin"
 	a := c.Aggregate
 	a.By = append(slices.Clone(a.By), pipe.By{Field: pipe.Field{Name: read.TimeField}, Size: size, As: bin})
-	filter, err := filterOf(c, read.TimeField, found)
+	read, err := only(read, c.Aggregate.By, found)
 	if err != nil {
 		return err
 	}
-	if read.Filter != nil {
-		filter = kql.NewAnd(read.Filter, filter)
-	}
-	read.Filter, read.Aggregate = filter, &a
+	read.Aggregate = &a
 	byKey := map[string]map[int64]reach{}
 	n := 0
 	grouped, err := e.groups(read, a.By, func(_ string, keys []row.Value, g reach) error {
@@ -256,7 +315,7 @@ func keyOf(keys []row.Value) string {
 }
 
 // filterOf asks for the rows of candidates.
-func filterOf(c *plan.Candidates, timeField string, found map[string]*candidate) (kql.Node, error) {
+func filterOf(by []pipe.By, timeField string, found map[string]*candidate) (kql.Node, error) {
 	either := make([]kql.Node, 0, len(found))
 	names := make([]string, 0, len(found))
 	for name := range found {
@@ -266,7 +325,7 @@ func filterOf(c *plan.Candidates, timeField string, found map[string]*candidate)
 	for _, name := range names {
 		f := found[name]
 		var all []kql.Node
-		for i, b := range c.Aggregate.By {
+		for i, b := range by {
 			n, err := valueNode(b.Field.Name, f.keys[i])
 			if err != nil {
 				return nil, err

@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"tocsin/internal/query/kql"
 	"tocsin/internal/query/pipe"
@@ -22,6 +24,28 @@ type Candidates struct {
 	Equal bool
 	// Text is the condition as people read it.
 	Text string
+}
+
+// Busy asks when the values of a key have many rows: in which of the bins that time is cut into, from
+// the epoch on, there are at least Least.
+type Busy struct {
+	Key   pipe.By
+	Bin   time.Duration // whole milliseconds
+	Least int64
+}
+
+// Busy is what must hold somewhere in a window that passes, nil where that tells nothing. A window
+// touches two bins of its own length at most, so one of them has half of its rows.
+func (c *Candidates) Busy() *Busy {
+	a := c.Aggregate.Aggs[0]
+	most := math.Floor(c.Floor) // what is just not enough
+	if c.Equal {
+		most = math.Ceil(c.Floor) - 1
+	}
+	if a.Func != "count" || a.Field != nil || most < 2 || most > 1<<53 || c.Length%int64(time.Millisecond) != 0 {
+		return nil
+	}
+	return &Busy{Key: c.Aggregate.By[0], Bin: time.Duration(c.Length), Least: (int64(most) + 2) / 2}
 }
 
 // The columns of Candidates beside the keys'.

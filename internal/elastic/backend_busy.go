@@ -1,0 +1,161 @@
+package elastic
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"tocsin/internal/query/dsl"
+	"tocsin/internal/query/pipe"
+	"tocsin/internal/query/plan"
+	"tocsin/internal/row"
+)
+
+// What one request for busy bins may ask for. Clusters make no more than 65,535 buckets.
+const (
+	busyBins  = 500 // of time
+	busyTerms = 100 // values of the key in each
+)
+
+// Busy calls emit with each value of the key and the start of each bin of time, in nanoseconds, in which
+// it has at least so many documents. It reports false where the cluster does not tell them all: then what
+// was given means nothing.
+func (b *Backend) Busy(ctx context.Context, r plan.Read, want plan.Busy, emit func(key row.Value, bin int64) error) (bool, plan.Cost, error) {
+	var cost plan.Cost
+	o, err := b.look(ctx, r)
+	if err != nil {
+		return false, cost, err
+	}
+	count := pipe.Aggregate{Func: "count", Written: "count", As: "count"}
+	g := o.groups(&plan.Aggregate{By: []pipe.By{want.Key}, Aggs: []pipe.Aggregate{count}})
+	if g == nil || !o.isoTime() || g.keys[0].kind == dsl.IndexDate {
+		return false, cost, nil
+	}
+	if fits, err := o.prove(ctx, proofs{short: g.proofs.short}); err != nil || !fits {
+		return false, cost, err
+	}
+	from, to, err := o.span(ctx)
+	cost.Requests++
+	if err != nil {
+		return false, cost, err
+	}
+	step := busyBins * want.Bin.Milliseconds()
+	least := want.Least
+	for from < to {
+		end := min(to, (from/step+1)*step)
+		bins, shards, ok, err := o.busy(ctx, g.keys[0], want.Bin, least, from, end)
+		cost.Requests++
+		if err != nil || !ok {
+			return false, cost, err
+		}
+		// Of what all shards have together, one has its part: each must be asked for no more than that.
+		if part := (want.Least + max(1, shards) - 1) / max(1, shards); part < least {
+			if least = part; least < 2 {
+				return false, cost, nil
+			}
+			continue
+		}
+		for _, bin := range bins {
+			if err := emit(bin.key, bin.at*int64(time.Millisecond)); err != nil {
+				return false, cost, err
+			}
+		}
+		from = end
+	}
+	return true, cost, nil
+}
+
+// span is the time that the documents of the read lie in, in milliseconds, half open.
+func (o *outlook) span(ctx context.Context) (from, to int64, err error) {
+	from, to = o.read.Earliest.UnixMilli(), o.read.Latest.UnixMilli()+1
+	if !o.read.Earliest.IsZero() && !o.read.Latest.IsZero() {
+		return from, to, nil
+	}
+	body := map[string]any{"size": 0, "track_total_hits": false, "aggs": map[string]any{
+		"from": metric("min", o.read.TimeField), "to": metric("max", o.read.TimeField),
+	}}
+	if o.wide != nil {
+		body["query"] = o.wide
+	}
+	a, err := o.backend.client.Search(ctx, Search{Indices: o.indices, Body: body, AllowNoIndices: true})
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the first and the last time: %w", err)
+	}
+	var got struct {
+		From, To struct {
+			Value *float64 `json:"value"`
+		}
+	}
+	if a.Aggregations != nil {
+		if err := json.Unmarshal(a.Aggregations, &got); err != nil {
+			return 0, 0, fmt.Errorf("read the first and the last time: %w", err)
+		}
+	}
+	if got.From.Value == nil || got.To.Value == nil {
+		return 0, 0, nil
+	}
+	return int64(*got.From.Value), int64(*got.To.Value) + 1, nil
+}
+
+// busyBin is a value of the key with many documents, and when: the start of a bin, in milliseconds.
+type busyBin struct {
+	key row.Value
+	at  int64
+}
+
+// busy asks for the bins of [from, to), in milliseconds, in which a shard has so many documents of a value
+// at least, and tells how many shards there are. ok is false where they are not all.
+func (o *outlook) busy(ctx context.Context, key groupKey, bin time.Duration, least, from, to int64) (out []busyBin, shards int64, ok bool, err error) {
+	within := []any{map[string]any{"range": map[string]any{o.read.TimeField: map[string]any{"gte": from, "lt": to, "format": "epoch_millis"}}}}
+	if o.wide != nil {
+		within = append(within, o.wide)
+	}
+	body := map[string]any{
+		"size": 0, "track_total_hits": false, "query": map[string]any{"bool": map[string]any{"filter": within}},
+		"aggs": map[string]any{"bins": map[string]any{
+			"date_histogram": map[string]any{"field": o.read.TimeField, "fixed_interval": fmt.Sprint(bin.Milliseconds(), "ms"), "min_doc_count": least},
+			"aggs": map[string]any{"keys": map[string]any{"terms": map[string]any{
+				"field": key.field, "size": busyTerms, "shard_size": busyTerms, "min_doc_count": least, "shard_min_doc_count": least,
+			}}},
+		}},
+	}
+	a, err := o.backend.client.Search(ctx, Search{Indices: o.indices, Body: body, AllowNoIndices: true})
+	var refused *Error
+	if errors.As(err, &refused) && refused.Status >= 400 && refused.Status != 401 && refused.Status != 403 {
+		return nil, 0, false, nil // too much for the cluster at once: it is read in smaller parts
+	}
+	if err != nil {
+		return nil, 0, false, fmt.Errorf("find when %s has many documents: %w", key.column, err)
+	}
+	var got struct {
+		Bins struct {
+			Buckets []struct {
+				Key  int64 `json:"key"`
+				Keys struct {
+					Error   int64                        `json:"doc_count_error_upper_bound"`
+					Buckets []map[string]json.RawMessage `json:"buckets"`
+				} `json:"keys"`
+			} `json:"buckets"`
+		} `json:"bins"`
+	}
+	if a.Aggregations != nil {
+		if err := json.Unmarshal(a.Aggregations, &got); err != nil {
+			return nil, 0, false, fmt.Errorf("read when %s has many documents: %w", key.column, err)
+		}
+	}
+	for _, b := range got.Bins.Buckets {
+		if len(b.Keys.Buckets) >= busyTerms || b.Keys.Error > 0 {
+			return nil, 0, false, nil // a shard hands over its largest ones only, and may have had more
+		}
+		for _, bucket := range b.Keys.Buckets {
+			v, err := key.value(bucket["key"])
+			if err != nil {
+				return nil, 0, false, fmt.Errorf("read the key %s: %w", key.column, err)
+			}
+			out = append(out, busyBin{v, b.Key})
+		}
+	}
+	return out, int64(a.Shards.Total), true, nil
+}
