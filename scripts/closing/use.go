@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -70,6 +71,29 @@ func (u use) print(w io.Writer) {
 	}
 	if !asked {
 		u.line(w, "Real documents", "not used", "no test asked for them")
+	}
+	u.printShippers(w)
+}
+
+// printShippers names each shipper that events were sent with, and each that was not there.
+func (u use) printShippers(w io.Writer) {
+	var found []row
+	for r := range u.rows {
+		if r.what == "shipper" {
+			found = append(found, r)
+		}
+	}
+	if len(found) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nShippers that events were sent with:")
+	slices.SortFunc(found, func(a, b row) int { return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.use, b.use)) })
+	for _, r := range found {
+		if r.use == "used" {
+			u.line(w, r.name, "used", r.detail)
+		} else {
+			u.line(w, r.name, "NOT USED", r.detail)
+		}
 	}
 }
 
