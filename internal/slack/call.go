@@ -57,7 +57,7 @@ func newClient(proxy string) (*http.Client, error) {
 		t.Proxy = http.ProxyURL(u)
 	}
 	return &http.Client{
-		Transport:     t,
+		Transport:     &direct{proxy: t.Proxy, rest: t, dialer: net.Dialer{Timeout: connectMost, KeepAlive: 30 * time.Second}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }
