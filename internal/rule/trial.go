@@ -2,7 +2,6 @@ package rule
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -77,8 +76,8 @@ func (t *Tester) run(ctx context.Context, r *Rule, test Test, b query.Backend) (
 		return out, nil
 	}
 	out.Differences = append(out.Differences, fmt.Sprintf("%s read, %s found", counted(documents, "document"), counted(judged.rows, "row")))
-	for _, name := range slices.Sorted(maps.Keys(judged.excepted)) {
-		out.Differences = append(out.Differences, fmt.Sprintf("%s: %s", name, counted(judged.excepted[name], "row")))
+	for _, why := range slices.Sorted(maps.Keys(judged.kept)) {
+		out.Differences = append(out.Differences, fmt.Sprintf("%s: %s", why, counted(judged.kept[why], "row")))
 	}
 	return out, nil
 }
@@ -111,112 +110,25 @@ func (t *Tester) newest(ctx context.Context, r *Rule, b query.Backend) (time.Tim
 	return now, count, nil
 }
 
-// judgement is what a rule makes of documents.
-type judgement struct {
-	alerts   []map[string]any
-	rows     int
-	excepted map[string]int // rows that are no alert, by why
-}
-
-// judge runs the rule once over all documents.
-func (t *Tester) judge(ctx context.Context, r *Rule, now time.Time, b query.Backend) (judgement, error) {
-	out := judgement{alerts: []map[string]any{}, excepted: map[string]int{}}
-	q, err := r.Compile(query.Options{Now: now, Lookups: t.Lookups})
-	if err != nil {
-		return out, err
-	}
-	result, err := q.Run(ctx, query.RunOptions{Backend: b})
-	if err != nil {
-		return out, err
-	}
-	var rows []map[string][]any
-	for i := range result.Rows {
-		fields, err := fieldsOf(result, i)
-		if err != nil {
-			return out, err
-		}
-		out.rows++
-		if at, ok := timeOf(r, fields); ok && !r.Schedule.Runs.Contains(at) {
-			out.excepted["outside schedule.runs"]++
-			continue
-		}
-		if e := r.Excepted(fields, now); e != nil {
-			out.excepted[fmt.Sprintf("excepted (%s)", e.Reason)]++
-			continue
-		}
-		rows = append(rows, fields)
-	}
-	switch {
-	case r.MessagePer == PerRun && len(rows) > 0:
-		one, err := alertOf(r, map[string][]any{}, rows)
-		if err != nil {
-			return out, err
-		}
-		out.alerts = append(out.alerts, one)
-	case r.MessagePer == PerRow:
-		for _, fields := range rows {
-			one, err := alertOf(r, fields, nil)
-			if err != nil {
-				return out, err
-			}
-			out.alerts = append(out.alerts, one)
-		}
-	}
-	return out, nil
-}
-
-// timeOf is when what a row tells of happened: the last event of a window, else the event.
-func timeOf(r *Rule, fields map[string][]any) (time.Time, bool) {
-	field := r.TimestampField
-	if field == "" {
-		field = "@timestamp"
-	}
-	for _, name := range []string{"last", field, r.TimestampFallback} {
-		for _, v := range fields[name] {
-			if at, err := time.Parse(time.RFC3339Nano, alert.Text(v)); err == nil {
-				return at, true
-			}
-		}
-	}
-	return time.Time{}, false
-}
-
-// fieldsOf are a row's fields by dotted name.
-func fieldsOf(result *query.Result, i int) (map[string][]any, error) {
-	if result.Raw {
-		return alert.Flatten(json.RawMessage(result.Rows[i].Doc.JSON))
-	}
-	columns := map[string]any{}
-	for slot, column := range result.Columns {
-		columns[column.Name] = result.Rows[i].Get(slot)
-	}
-	written, err := json.Marshal(columns)
-	if err != nil {
-		return nil, err
-	}
-	return alert.Flatten(written)
-}
-
 // alertOf is what a test sees of an alert: its fields, its severity, its score, and its sentence where the rule
 // has one.
-func alertOf(r *Rule, fields map[string][]any, rows []map[string][]any) (map[string]any, error) {
+func alertOf(r *Rule, c candidate) (map[string]any, error) {
 	out := map[string]any{}
-	for name, values := range fields {
+	for name, values := range c.fields {
 		out[name] = valuesOf(values)
 	}
-	of := fields
-	for _, row := range rows { // of all rows the worst counts
-		if r.Severity.Of(row) > r.Severity.Of(of) || len(of) == 0 {
-			of = row
+	severity, risk := r.Severity.Of(c.fields), r.Risk.Of(c.fields)
+	if c.rows != nil { // of all rows the worst counts
+		out["rows"] = int64(len(c.rows))
+		severity, risk = alert.SeverityUnknown, 0
+		for _, row := range c.rows {
+			severity, risk = max(severity, r.Severity.Of(row)), max(risk, r.Risk.Of(row))
 		}
 	}
-	severity, risk := r.Severity.Of(of), r.Risk.Of(of)
 	out["severity"], out["risk_score"] = severity.String(), risk
-	if rows != nil {
-		out["rows"] = int64(len(rows))
-	}
 	if r.Message != nil {
-		said, err := r.Message.Render(MessageData{Rule: r, Severity: severity, Risk: risk, Count: max(1, len(rows)), Fields: fields, Rows: rows})
+		data := MessageData{Rule: r, Severity: severity, Risk: risk, Count: max(1, len(c.rows)), Time: c.at, Fields: c.fields, Rows: c.rows}
+		said, err := r.Message.Render(data)
 		if err != nil {
 			return nil, err
 		}

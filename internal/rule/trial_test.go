@@ -150,3 +150,45 @@ func TestAsManyAlertsAsCanBeAreMatched(t *testing.T) {
 		}
 	})
 }
+
+func TestEachKindOfSearchIsJudgedAsItRuns(t *testing.T) {
+	events := `
+      - {"@timestamp": "2024-07-01T10:00:10Z", a: x, n: 1}
+      - {"@timestamp": "2024-07-01T10:01:10Z", a: x, n: 2}
+      - {"@timestamp": "2024-07-01T10:02:10Z", a: y, n: 3}
+      - {"@timestamp": "2024-07-01T10:20:10Z", a: x, n: 4}
+`
+	f := func(rule, alerts string) {
+		t.Helper()
+		for _, line := range tried(t, "name: a\n"+rule+"\ntests:\n  - name: t\n    events:"+events+"    alerts: "+alerts+"\n") {
+			if line != "t: passed" {
+				t.Errorf("%s\n%s", rule, line)
+			}
+		}
+	}
+	f("search: 'a:x'", "3")
+	f("search: 'a:x | eval m = n * 2 | table m'", "[{m: 2, a: x, n: 1}, {m: 4}, {m: 8}]")
+	f("search: 'a:x'\nsame_again_after: 1d", "3")
+	f("search: 'a:x'\nmessage_per: run\nevery: 5m", "[{rows: 2}, {rows: 1}]")
+	f("search: '* | count by a'\nwindow: 2m", `[{a: x, count: 2, first: "2024-07-01T10:00:10Z", last: "2024-07-01T10:01:10Z"}, {a: y, count: 1}, {a: x, count: 1}]`)
+	f("search: '* | count by a | search count > 1'\nwindow: 1m", "0")
+	f("search: '* | count by a over 30m | search count > 2'", "[{a: x, count: 3}]")
+	f("search: '* | count by a'\nwindow: 2m\nschedule: {runs: '10:01-10:05'}", `[{a: x, count: 2, first: "2024-07-01T10:00:10Z"}, {a: y}]`)
+	f("search: '* | top 1 a'\nevery: 5m", "[{a: x, count: 2}, {a: x, count: 1}]")
+	f("search: '* | dedup a'\nevery: 1m\nwindow: 5m", "[{a: x, n: 1}, {a: x, n: 2}, {a: y}, {a: x, n: 4}]")
+	f("search: '* | dedup a | fields a'\nevery: 1m\nwindow: 5m\nsame_again_after: off", "12")
+	f("search: '* | bin _time span=1m | count by _time | stats max(count) as most'\nevery: 1h", "[{most: 1}]")
+	f("search: '* | eventstats count as all | where all > 2'\nevery: 5m\nmessage_per: run", "[{rows: 3}]")
+}
+
+func TestATestThatIsTooLongIsRefused(t *testing.T) {
+	got := tried(t, `
+name: a
+search: "* | dedup a"
+every: 1s
+tests: [{name: t, events: [{"@timestamp": "2024-07-01T10:00:00Z", a: 1}, {"@timestamp": "2025-07-01T10:00:00Z", a: 1}], alerts: 1}]
+`)
+	if len(got) != 1 || !strings.Contains(got[0], "give the test events of a shorter time") {
+		t.Error(got)
+	}
+}
