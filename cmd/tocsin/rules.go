@@ -76,7 +76,7 @@ type rulesListCmd struct {
 }
 
 var (
-	rulesListed = []string{"id", "name", "origin", "enabled", "runs", "severity", "every", "source", "attack", "tags", "owner", "tests", "version", "revision", "file", "search", "changed_at", "changed_by", "problem"}
+	rulesListed = []string{"id", "name", "origin", "enabled", "runs", "severity", "every", "source", "attack", "tags", "owner", "tests", "version", "revision", "file", "kind", "search", "changed_at", "changed_by", "problem"}
 	rulesTabled = []string{"id", "name", "origin", "enabled", "severity", "every", "attack", "version", "problem"}
 	packListed  = []string{"id", "name", "installed", "severity", "every", "attack", "tags", "tests", "search", "noise"}
 	packTabled  = []string{"id", "name", "installed", "severity", "every", "attack"}

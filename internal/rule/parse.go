@@ -201,6 +201,9 @@ func (d *decoder) lookback(n *node, r *Rule) {
 
 func (d *decoder) sameAgain(n *node, r *Rule) {
 	v := n.get("same_again_after")
+	if v == nil && r.Kind == query.RangeWise {
+		r.SameAgainAfter = r.Window
+	}
 	if v == nil || v.wrong {
 		return
 	}
@@ -280,6 +283,7 @@ func (d *decoder) search(n *node, r *Rule) {
 		d.inside(v, "search", err)
 		return
 	}
+	r.Kind, r.By = q.Kind(), q.By()
 	for _, w := range q.Warnings() {
 		d.warned(v, "search", w)
 	}

@@ -22,6 +22,10 @@ type Rule struct {
 
 	// Search is the query as it was written; Compile reads it.
 	Search string
+	// Kind is how the rows of the search are judged, By are the columns that name a key; nil where there are
+	// none.
+	Kind query.Kind
+	By   []string
 	// Source is the name of a source; empty is the only one there is.
 	Source string
 	// Indices are the index patterns searched; nil are the source's.
@@ -44,8 +48,8 @@ type Rule struct {
 	MessagePer MessagePer
 	// DedupeBy are the fields whose values make two alerts the same; nil are the by-fields of the search.
 	DedupeBy []string
-	// SameAgainAfter is how long alerts that are the same start nothing, in event time. 0 is the default: off,
-	// and Window for a search that is judged per window unless SameAgainOff is set.
+	// SameAgainAfter is how long alerts that are the same start nothing, in event time; 0 is off. Where the rule
+	// does not say, it is Window for a range-wise search, else 0.
 	SameAgainAfter time.Duration
 	// SameAgainOff says that the rule turns it off itself.
 	SameAgainOff bool

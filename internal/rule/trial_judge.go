@@ -42,10 +42,10 @@ func (t *Tester) judge(ctx context.Context, r *Rule, now time.Time, b query.Back
 		return out, err
 	}
 	var found []candidate
-	switch kind := q.Kind(); {
-	case kind == query.RowWise:
+	switch r.Kind {
+	case query.RowWise:
 		found, err = t.documents(ctx, r, q, b, now)
-	case kind == query.Windowed:
+	case query.Windowed:
 		found, err = t.episodes(ctx, r, q, b)
 	default:
 		found, err = t.ticks(ctx, r, now, b)
@@ -70,9 +70,9 @@ func (t *Tester) judge(ctx context.Context, r *Rule, now time.Time, b query.Back
 		found = perRun(found, r.Every)
 	}
 	slices.SortStableFunc(found, func(a, b candidate) int { return a.at.Compare(b.at) })
-	if q.Kind() == query.RangeWise && r.MessagePer == PerRow && !r.SameAgainOff {
+	if r.Kind == query.RangeWise && r.MessagePer == PerRow && !r.SameAgainOff {
 		n := len(found)
-		found = apart(found, q.By(), r.Window)
+		found = apart(found, r.By, r.Window)
 		if n > len(found) {
 			out.kept["the same in windows that overlap"] = n - len(found)
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"tocsin/internal/query"
 	"tocsin/internal/rule"
 )
 
@@ -25,6 +26,7 @@ type RuleRow struct {
 	Severity string         `json:"severity,omitempty"`
 	Every    string         `json:"every,omitempty"`
 	Source   string         `json:"source,omitempty"`
+	Kind     query.Kind     `json:"kind,omitempty"`
 	Search   string         `json:"search,omitempty"`
 	Attack   []string       `json:"attack,omitempty"`
 	Tags     []string       `json:"tags,omitempty"`
@@ -53,6 +55,7 @@ func RuleRowOf(e *rule.Entry) RuleRow {
 			out.Enabled = "shadow"
 		}
 		out.Severity, out.Every, out.Source, out.Search = r.Severity.Fixed.String(), rule.FormatDuration(r.Every), r.Source, r.Search
+		out.Kind = r.Kind
 		out.Attack, out.Tags, out.Owner, out.Tests, out.Noise = r.Attack, r.Tags, r.Owner, len(r.Tests), r.Noise
 	}
 	return out
