@@ -127,10 +127,10 @@ func packPage(t *testing.T) string {
 None of them runs until you take it:
 
     tocsin rules list --pack                     what there is
-    tocsin rules show sshd-brute-force           a rule, whole
+    tocsin rules show --pack sshd-brute-force    a rule, whole
     tocsin rules test --pack                     what each finds, and what not
-    tocsin rules enable sshd-brute-force         take it; --shadow to watch it first without a word in Slack
-    tocsin rules enable sshd-brute-force --source siem      where there are several sources
+    tocsin rules enable sshd-brute-force         take it; with --shadow, watch it first without a word in Slack
+    tocsin rules enable sshd-brute-force --source siem     where there are several sources
 
 What is taken is a rule of yours, with versions: `+"`tocsin rules export`"+` writes it to a file, `+"`tocsin rules apply`"+` brings it back
 changed. Start with a few: those whose noise says that they are quiet, and those for what you are most afraid of. When one speaks where nothing is wrong,
