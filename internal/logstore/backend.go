@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -52,14 +53,45 @@ type outlook struct {
 	store    *Store
 	read     plan.Read
 	patterns []string
-	wide     string // a LogsQL filter that passes all documents wanted; empty is all
-	exact    bool   // and no others, the time range aside
+	view     view
+	relied   map[string]shape // what was concluded from the census
+	notBelow []string         // fields that have none below them
+	wide     string           // a LogsQL filter that passes all documents wanted; empty is all
+	exact    bool             // and no others, the time range aside
 }
 
 func (b *Backend) outlook(r plan.Read) *outlook {
-	o := &outlook{store: b.store, read: r, patterns: b.patterns(r.From), exact: r.Filter == nil}
-	o.wide = indexFilter(o.patterns)
+	o := &outlook{store: b.store, read: r, patterns: b.patterns(r.From), relied: map[string]shape{}}
+	o.view = view{census: b.store.census, first: 0, last: math.MaxInt64}
+	if o.clocked() {
+		if !r.Earliest.IsZero() {
+			o.view.first = dayOf(max(0, nanos(r.Earliest)))
+		}
+		if !r.Latest.IsZero() {
+			o.view.last = dayOf(max(0, nanos(r.Latest)))
+		}
+	}
+	bound := all
+	if r.Filter != nil {
+		bound = o.bound(r.Filter)
+	}
+	var included []string
+	for _, p := range o.patterns {
+		if !strings.HasPrefix(p, "-") {
+			included = append(included, p)
+		}
+	}
+	o.wide, o.exact = both(indexFilter(included), bound.logsQL), bound.exact
 	return o
+}
+
+// below reports whether there are fields below one.
+func (o *outlook) below(field string) bool {
+	if o.view.below(field) {
+		return true
+	}
+	o.notBelow = append(o.notBelow, field)
+	return false
 }
 
 // clocked reports whether the engine's time is that of the read.
@@ -67,8 +99,16 @@ func (o *outlook) clocked() bool { return o.read.TimeField == clockField }
 
 func (o *outlook) bounded() bool { return !o.read.Earliest.IsZero() || !o.read.Latest.IsZero() }
 
+// filters reports whether what the engine passes is what is wanted.
+func (o *outlook) filters() bool { return o.exact && (o.clocked() || !o.bounded()) }
+
 func (o *outlook) plan() plan.Pushed {
-	p := plan.Pushed{Filter: o.exact && (o.clocked() || !o.bounded())}
+	if g := o.grouping(); g != nil {
+		return plan.Pushed{Filter: true, Aggregate: true, Requests: []string{
+			"LogsQL " + g.query(o) + o.timeRange() + ": grouped column by column",
+		}}
+	}
+	p := plan.Pushed{Filter: o.filters()}
 	if t := o.read.Top; t != nil {
 		p.Top = len(t.Keys) == 0 || p.Filter && o.byTime(t)
 	}
@@ -81,6 +121,19 @@ func (o *outlook) byTime(t *plan.Top) bool {
 	return o.clocked() && len(t.Keys) == 1 && t.Keys[0].As == "" && t.Keys[0].Field.Name == o.read.TimeField
 }
 
+// judging is o with the fields that judging the rows needs, as exec adds them.
+func (o *outlook) judging() *outlook {
+	if o.exact || o.read.Fields == nil {
+		return o
+	}
+	with := *o
+	names, all := plan.Fields(o.read.Filter)
+	if with.read.Fields = slices.Concat(o.read.Fields, names); all {
+		with.read.Fields = nil
+	}
+	return &with
+}
+
 // request tells people what the engine is asked.
 func (o *outlook) request(how string) string {
 	filter := o.wide
@@ -88,7 +141,10 @@ func (o *outlook) request(how string) string {
 		filter = "*"
 	}
 	what := "documents"
-	return "LogsQL " + filter + ": " + what + ", " + how
+	if o.judging().columns() != nil {
+		what = "columns"
+	}
+	return "LogsQL " + filter + o.timeRange() + ": " + what + ", " + how
 }
 
 // Rows reads documents.
@@ -99,15 +155,29 @@ func (b *Backend) Rows(ctx context.Context, r plan.Read, p plan.Pushed, schema *
 	}
 	defer done()
 	o := b.outlook(r)
-	if p.Filter && !o.plan().Filter {
+	var columns *columnReader
+	var groups *grouping
+	if p.Aggregate {
+		groups = o.grouping()
+	} else {
+		columns = o.columns()
+	}
+	relied, ok := o.view.claim(o.relied, o.notBelow)
+	if ok {
+		defer b.store.census.release(relied)
+	}
+	switch {
+	case !ok, p.Aggregate && groups == nil, p.Filter && !p.Aggregate && !o.filters():
 		return plan.Cost{}, errChanged
+	case p.Aggregate:
+		return o.aggregate(ctx, groups, relied, schema, emit)
 	}
 	free, err := b.store.admit(ctx, scanMemory)
 	if err != nil {
 		return plan.Cost{}, err
 	}
 	defer free()
-	s := newScan(o, p, schema, emit)
+	s := newScan(o, p, columns, relied, schema, emit)
 	err = s.run(ctx)
 	if errors.Is(err, errEnough) {
 		err = nil
@@ -150,6 +220,10 @@ func newRowMaker(r plan.Read, schema *row.Schema) *rowMaker {
 
 // of is the row of a document, good until the next one.
 func (s *rowMaker) of(h *hit) (*row.Row, error) {
+	if h.vals != nil {
+		s.row.Vals, s.row.Doc = h.vals, nil
+		return &s.row, nil
+	}
 	var err error
 	if s.row.Vals, err = s.extract.Extract(h.source, s.row.Vals); err != nil {
 		return nil, fmt.Errorf("read document %s of %s: %w", h.id, h.index, err)
@@ -182,5 +256,8 @@ func seqList(keys []key) string {
 
 // both joins two LogsQL filters, of which either may be empty.
 func both(a, b string) string {
-	return strings.Join(slices.DeleteFunc([]string{a, b}, func(s string) bool { return s == "" }), " ")
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " " + b
 }

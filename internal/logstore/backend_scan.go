@@ -48,6 +48,8 @@ type scan struct {
 	outlook *outlook
 	store   *Store
 	rows    *rowMaker
+	columns *columnReader // nil: documents are read
+	relied  *claim
 	emit    func(*row.Row) error
 	desc    bool
 	first   int // how many rows will do for a start; zero is not known
@@ -56,8 +58,20 @@ type scan struct {
 	cost    plan.Cost
 }
 
-func newScan(o *outlook, p plan.Pushed, schema *row.Schema, emit func(*row.Row) error) *scan {
-	s := &scan{outlook: o, store: o.store, rows: newRowMaker(o.read, schema), emit: emit, desc: true, lastSeq: o.store.lastSeq.Load()}
+func newScan(o *outlook, p plan.Pushed, columns *columnReader, relied *claim, schema *row.Schema, emit func(*row.Row) error) *scan {
+	s := &scan{
+		outlook: o, store: o.store, rows: newRowMaker(o.read, schema), columns: columns, relied: relied, emit: emit,
+		desc: true, lastSeq: o.store.lastSeq.Load(),
+	}
+	if columns != nil {
+		for i, slot := range columns.slots {
+			columns.slots[i] = schema.Slot(o.read.Fields[slot])
+		}
+		if columns.clock >= 0 {
+			columns.clock = schema.Slot(clockField)
+		}
+		columns.width = schema.Len()
+	}
 	if t := o.read.Top; p.Top && t != nil {
 		s.first = t.Limit
 		if len(t.Keys) > 0 {
@@ -75,7 +89,7 @@ func (s *scan) run(ctx context.Context) error {
 	}
 	all := span{stats.MinTimestamp, stats.MaxTimestamp}
 	if !s.outlook.clocked() {
-		return s.sorted(ctx, all, s.outlook.wide, s.clock)
+		return s.sorted(ctx, all, s.outlook.wide, false, s.clock)
 	}
 	if r := s.outlook.read; !r.Earliest.IsZero() {
 		all.from = max(all.from, nanos(r.Earliest))
@@ -93,7 +107,7 @@ func (s *scan) run(ctx context.Context) error {
 	if s.outlook.bounded() {
 		return nil
 	}
-	return s.sorted(ctx, everything, both(s.outlook.wide, isUndated), nil)
+	return s.sorted(ctx, everything, both(s.outlook.wide, isUndated), false, nil)
 }
 
 const (
@@ -124,7 +138,7 @@ func (s *scan) times(ctx context.Context, all span, density float64) error {
 			width = max(1, min(width, uint64(part.to)-uint64(part.from))/8)
 			continue
 		case errors.Is(err, errChunkFull):
-			err = s.sorted(ctx, part, both(s.outlook.wide, isDated), nil)
+			err = s.sorted(ctx, part, both(s.outlook.wide, isDated), true, nil)
 		case err == nil:
 			err = s.give(hits)
 		}
@@ -153,7 +167,7 @@ func (s *scan) times(ctx context.Context, all span, density float64) error {
 func (s *scan) read(ctx context.Context, part span) ([]hit, error) {
 	var out []hit
 	size := 0
-	err := s.hits(ctx, both(s.outlook.wide, isDated), part, func(h hit) error {
+	err := s.hits(ctx, both(s.outlook.wide, isDated), part, true, func(h hit) error {
 		if size += len(h.source) + len(h.index) + len(h.id) + 40*len(h.vals) + 100; len(out) >= s.store.chunkRows || len(out) > 0 && size > chunkBytes {
 			return errChunkFull
 		}
@@ -164,14 +178,28 @@ func (s *scan) read(ctx context.Context, part span) ([]hit, error) {
 }
 
 // hits calls visit with each document a LogsQL filter passes, one at a time. What came in after the scan
-// began is left out.
-func (s *scan) hits(ctx context.Context, filter string, part span, visit func(hit) error) error {
-	return s.store.documents(ctx, filter, part, func(d Document) error {
-		if d.Seq > s.lastSeq || !wanted(s.outlook.patterns, d.Index) {
+// began is left out. dated says that they have a time.
+func (s *scan) hits(ctx context.Context, filter string, part span, dated bool, visit func(hit) error) error {
+	keep := func(h hit) error {
+		if h.seq > s.lastSeq || !wanted(s.outlook.patterns, h.index) {
 			return nil
 		}
-		return visit(hit{at: d.Time.UnixNano(), seq: d.Seq, index: d.Index, id: d.ID, source: string(d.Source)})
-	})
+		return visit(h)
+	}
+	var err error
+	if s.columns != nil {
+		var n uint64
+		n, err = s.columns.read(ctx, s.store, filter, part, dated, keep)
+		s.cost.Bytes += int64(n)
+	} else {
+		err = s.store.documents(ctx, filter, part, func(d Document) error {
+			return keep(hit{at: d.Time.UnixNano(), seq: d.Seq, index: d.Index, id: d.ID, source: string(d.Source)})
+		})
+	}
+	if err == nil && s.relied.broken.Load() {
+		err = errChanged
+	}
+	return err
 }
 
 // give hands over hits in order.
@@ -239,14 +267,14 @@ func (s *scan) clock() func(h *hit) (int64, error) {
 
 // sorted hands over the documents of a span in order of a clock, the newest first, ties by id. It holds a
 // key of each, and then reads the documents by their numbers.
-func (s *scan) sorted(ctx context.Context, part span, filter string, clock func() func(*hit) (int64, error)) error {
+func (s *scan) sorted(ctx context.Context, part span, filter string, dated bool, clock func() func(*hit) (int64, error)) error {
 	var keys []key
 	var at func(*hit) (int64, error)
 	if clock != nil {
 		at = clock()
 	}
 	most := int(s.store.options.SearchMemory / keyBytes)
-	err := s.hits(ctx, filter, part, func(h hit) error {
+	err := s.hits(ctx, filter, part, dated, func(h hit) error {
 		k := key{at: h.at, seq: h.seq, index: h.index, id: s.idOf(&h)}
 		if at != nil {
 			var err error
@@ -268,7 +296,7 @@ func (s *scan) sorted(ctx context.Context, part span, filter string, clock func(
 	})
 	for len(keys) > 0 {
 		n := min(fetched, len(keys))
-		if err := s.fetch(ctx, keys[:n]); err != nil {
+		if err := s.fetch(ctx, keys[:n], dated); err != nil {
 			return err
 		}
 		keys = keys[n:]
@@ -277,14 +305,14 @@ func (s *scan) sorted(ctx context.Context, part span, filter string, clock func(
 }
 
 // fetch hands over the documents of keys in their order.
-func (s *scan) fetch(ctx context.Context, keys []key) error {
+func (s *scan) fetch(ctx context.Context, keys []key, dated bool) error {
 	part := span{math.MaxInt64, math.MinInt64}
 	for _, k := range keys {
 		part.from, part.to = min(part.from, k.at), max(part.to, k.at)
 	}
 	found := make(map[int64]*hit, len(keys))
 	size := 0
-	err := s.hits(ctx, seqList(keys), part, func(h hit) error {
+	err := s.hits(ctx, seqList(keys), part, dated, func(h hit) error {
 		if size += len(h.source); size > chunkBytes && len(keys) > 1 {
 			return errChunkFull
 		}
@@ -292,10 +320,10 @@ func (s *scan) fetch(ctx context.Context, keys []key) error {
 		return nil
 	})
 	if errors.Is(err, errChunkFull) {
-		if err := s.fetch(ctx, keys[:len(keys)/2]); err != nil {
+		if err := s.fetch(ctx, keys[:len(keys)/2], dated); err != nil {
 			return err
 		}
-		return s.fetch(ctx, keys[len(keys)/2:])
+		return s.fetch(ctx, keys[len(keys)/2:], dated)
 	}
 	if err != nil {
 		return err

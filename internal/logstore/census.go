@@ -139,7 +139,8 @@ type dayCensus struct {
 // claim is what a search relies on while it runs.
 type claim struct {
 	first, last int64
-	allowed     map[string]shape // by name; bits as the most allowed
+	allowed     map[string]shape // by name; bits as the most allowed, 0 is any
+	notBelow    []string         // fields that have none below them
 	broken      atomic.Bool
 }
 
@@ -299,7 +300,7 @@ func (c *census) grow(day int64, names map[string]shape) error {
 		s, name := d.names[name].with(s), strings.Clone(name)
 		d.names[name] = s
 		for k := range c.claims {
-			if day >= k.first && day <= k.last && !k.allows(name, s) {
+			if day >= k.first && day <= k.last && !(k.allows(name, s) && k.allowsName(name)) {
 				k.broken.Store(true)
 			}
 		}
@@ -348,6 +349,15 @@ func (k *claim) allows(name string, s shape) bool {
 	return true
 }
 
+// allowsName reports whether a claim holds where there is a name.
+func (k *claim) allowsName(name string) bool {
+	return !slices.ContainsFunc(k.notBelow, func(f string) bool { return isBelow(name, f) })
+}
+
+func isBelow(name, field string) bool {
+	return len(name) > len(field) && name[len(field)] == '.' && name[:len(field)] == field
+}
+
 // view is the census of the days from first to last.
 type view struct {
 	census      *census
@@ -373,16 +383,42 @@ func (v view) locked(name string) (s shape, ok bool) {
 	return s, ok
 }
 
-// claim makes a claim if it holds now. Whoever made it calls release.
-func (v view) claim(allowed map[string]shape) (k *claim, ok bool) {
-	k = &claim{first: v.first, last: v.last, allowed: maps.Clone(allowed)}
-	k.allowed[tooWide] = 0
+// below reports whether there are names below a field.
+func (v view) below(field string) bool {
+	v.census.mu.RLock()
+	defer v.census.mu.RUnlock()
+	return v.lockedBelow(field)
+}
+
+func (v view) lockedBelow(field string) bool {
+	for day, d := range v.census.days {
+		if day < v.first || day > v.last {
+			continue
+		}
+		for name := range d.names {
+			if isBelow(name, field) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// claim makes a claim if it holds now. Whoever made it calls release. One of nothing always holds.
+func (v view) claim(allowed map[string]shape, notBelow []string) (k *claim, ok bool) {
+	k = &claim{first: v.first, last: v.last, allowed: maps.Clone(allowed), notBelow: notBelow}
+	if len(allowed) > 0 {
+		k.allowed[tooWide] = 0
+	}
 	v.census.mu.Lock()
 	defer v.census.mu.Unlock()
 	for name := range k.allowed {
 		if s, known := v.locked(name); !known || !k.allows(name, s) {
 			return nil, false
 		}
+	}
+	if slices.ContainsFunc(notBelow, v.lockedBelow) {
+		return nil, false
 	}
 	v.census.claims[k] = true
 	return k, true

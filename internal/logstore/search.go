@@ -349,35 +349,46 @@ func (s *Store) seqs(ctx context.Context, filter string, part span, visit func(s
 
 // run runs a LogsQL query. visit gets one block at a time and may not keep it; its error ends the query.
 func (s *Store) run(ctx context.Context, query string, part span, visit func(*logstorage.DataBlock) error) error {
+	var mu sync.Mutex
+	_, err := s.blocks(ctx, query, part, func(_ uint, b *logstorage.DataBlock) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return visit(b)
+	})
+	return err
+}
+
+// blocks runs a LogsQL query and answers how many bytes that read. visit gets blocks that it may not keep,
+// several at a time from different workers; after its first error, which ends the query, it gets no more
+// than those under way.
+func (s *Store) blocks(ctx context.Context, query string, part span, visit func(worker uint, b *logstorage.DataBlock) error) (read uint64, err error) {
 	q, err := logstorage.ParseQuery(query)
 	if err != nil {
-		return fmt.Errorf("ask the engine: %w", err)
+		return 0, fmt.Errorf("ask the engine: %w", err)
 	}
 	if part != everything {
 		q.AddTimeFilter(part.from, part.to)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var mu sync.Mutex
 	var stats logstorage.QueryStats
 	qctx := logstorage.NewQueryContext(ctx, &stats, []logstorage.TenantID{{}}, q, false, nil)
-	err = s.engine.RunQuery(qctx, func(_ uint, b *logstorage.DataBlock) {
-		mu.Lock()
-		defer mu.Unlock()
+	err = s.engine.RunQuery(qctx, func(worker uint, b *logstorage.DataBlock) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err := visit(b); err != nil {
+		if err := visit(worker, b); err != nil {
 			cancel(err)
 		}
 	})
+	read = stats.GetBytesReadTotal()
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return read, context.Cause(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("ask the engine: %w", err)
+		return read, fmt.Errorf("ask the engine: %w", err)
 	}
-	return nil
+	return read, nil
 }
 
 // seqFilter passes at least the rows of a range of seq: the engine compares ranges as doubles, whose

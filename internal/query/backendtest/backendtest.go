@@ -30,6 +30,8 @@ type Suite struct {
 	// Random is how many random queries are asked beside Queries; 30 when 0. Each is a few requests to a
 	// server, so they are not shrunk.
 	Random int
+	// Documents are used instead of those that Seed makes.
+	Documents []Document
 	// Open stores the documents and gives the backend that reads them. Their fields are those of Fields.
 	Open func(t *testing.T, documents []Document) exec.Backend
 }
@@ -46,7 +48,10 @@ func Fields() map[string]string {
 // Run tests a backend.
 func (s Suite) Run(t *testing.T) {
 	t.Helper()
-	documents := Documents(s.Seed, s.Count)
+	documents := s.Documents
+	if documents == nil {
+		documents = Documents(s.Seed, s.Count)
+	}
 	backend := s.Open(t, documents)
 	reference := memory(documents)
 	for _, q := range Queries {
