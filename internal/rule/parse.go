@@ -278,18 +278,24 @@ func (d *decoder) search(n *node, r *Rule) {
 	if v == nil || v.wrong {
 		return
 	}
-	q, err := r.Compile(query.Options{Now: d.options.Now, Lookups: d.options.Lookups})
+	options := query.Options{Now: d.options.Now, Lookups: d.options.Lookups}
+	q, err := r.Compile(options)
 	if err != nil {
-		d.inside(v, "search", err)
+		options.Window, options.TimeField = r.Window, r.TimestampField
+		for _, m := range query.Mistakes(r.Search, options) {
+			at, said := d.told(v, "search", m)
+			d.problem(at, said)
+		}
 		return
 	}
 	r.Kind, r.By = q.Kind(), q.By()
 	for _, w := range q.Warnings() {
-		d.warned(v, "search", w)
+		at, said := d.told(v, "search", w)
+		d.warn(at, said)
 	}
 }
 
-// inside reports a mistake of a query at its very character.
+// inside reports a mistake of a filter at its very character.
 func (d *decoder) inside(v *node, name string, err error) {
 	var mistake *query.Error
 	if !errors.As(err, &mistake) {
@@ -299,22 +305,21 @@ func (d *decoder) inside(v *node, name string, err error) {
 	at := v.place
 	if mistake.Text == v.text {
 		at = v.at(mistake.Start)
-	} else if i := strings.Index(v.text, mistake.Text); i >= 0 && mistake.Text != "" {
-		at = v.at(i + mistake.Start) // the filter alone
 	}
 	d.problem(at, name+": "+mistake.Message)
 }
 
-func (d *decoder) warned(v *node, name string, w query.Warning) {
-	at := v.place
+// told is what is said of a place in a query, which may be in its filter alone, and where that is.
+func (d *decoder) told(v *node, name string, w query.Warning) (at Place, said string) {
+	at = v.place
 	if i := strings.Index(v.text, w.Text); i >= 0 && w.Text != "" {
 		at = v.at(i + w.Start)
 	}
-	said := name + ": " + w.Message
+	said = name + ": " + w.Message
 	if w.Hint != "" {
 		said += "; try " + w.Hint
 	}
-	d.warn(at, said)
+	return at, said
 }
 
 func (d *decoder) exceptions(n *node, r *Rule) {
@@ -338,7 +343,8 @@ func (d *decoder) exceptions(n *node, r *Rule) {
 			default:
 				e.filter = filter
 				for _, w := range filter.Warnings() {
-					d.warned(match, path+".match", w)
+					at, said := d.told(match, path+".match", w)
+					d.warn(at, said)
 				}
 			}
 		}
