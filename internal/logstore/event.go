@@ -183,8 +183,41 @@ type flattener struct {
 	shapes   []shaped
 	strings  shape // what is true of each text
 	size     int
-	seen     map[string]int
+	seen     map[string]int // where each name is, once there are more fields than are quickly looked through
 	overflow bool
+}
+
+// fewFields are looked through faster than a map of them is made.
+const fewFields = 48
+
+// find is where a name is, or -1.
+func (f *flattener) find(name string) int {
+	if f.seen == nil {
+		for i := range f.fields {
+			if f.fields[i].Name == name {
+				return i
+			}
+		}
+		return -1
+	}
+	if i, ok := f.seen[name]; ok {
+		return i
+	}
+	return -1
+}
+
+// append adds a field whose name is new.
+func (f *flattener) append(name, value string) {
+	f.fields = append(f.fields, logstorage.Field{Name: name, Value: value})
+	switch {
+	case f.seen != nil:
+		f.seen[name] = len(f.fields) - 1
+	case len(f.fields) > fewFields:
+		f.seen = make(map[string]int, 4*fewFields)
+		for i := range f.fields {
+			f.seen[f.fields[i].Name] = i
+		}
+	}
 }
 
 func (f *flattener) note(name string, s shape) { f.shapes = append(f.shapes, shaped{name, s}) }
@@ -252,16 +285,12 @@ func (f *flattener) add(name, value string) {
 		f.overflow = true
 		return
 	}
-	if f.seen == nil {
-		f.seen = make(map[string]int, 32)
-	}
-	if i, twice := f.seen[name]; twice {
+	if i := f.find(name); i >= 0 {
 		f.fields[i].Value = "[" + f.fields[i].Value + "," + value + "]"
 		f.note(name, isArray)
 		return
 	}
-	f.seen[name] = len(f.fields)
-	f.fields = append(f.fields, logstorage.Field{Name: name, Value: value})
+	f.append(name, value)
 }
 
 // loneSurrogate reports whether an escape in JSON is half of a pair: readers make different texts of it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
@@ -271,6 +272,15 @@ func (s *Store) insert(events []event) error {
 	}
 	s.touching.Unlock()
 	return nil
+}
+
+// freeSpace is what is left on the disk of a directory; none where nobody can say.
+func freeSpace(dir string) uint64 {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
+		return 0
+	}
+	return disk.Bavail * uint64(disk.Bsize)
 }
 
 // full says that the disk has too little space to take events.

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
-	"github.com/VictoriaMetrics/VictoriaMetrics/lib/fs"
 	"github.com/gofrs/flock"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
@@ -125,7 +124,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		bulks:     make(chan struct{}, maxBulks),
 		chunkRows: chunkRows,
 		now:       time.Now,
-		free:      func() uint64 { return fs.MustGetFreeSpace(dir) },
+		free:      func() uint64 { return freeSpace(dir) },
 	}
 	locked, err := s.lock.TryLock()
 	if err != nil {
