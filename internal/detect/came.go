@@ -2,7 +2,9 @@ package detect
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"tocsin/internal/query"
@@ -13,8 +15,9 @@ import (
 type came struct {
 	// touched are the windows that they take part in.
 	touched Set
-	// ingested is up to when, by the time of ingest, was looked.
+	// ingested is up to when, by the time of ingest, was looked; probe names what was seen there.
 	ingested int64
+	probe    string
 	// swept is when counts were compared, 0 for not now; counts are those to keep.
 	swept  int64
 	counts []count
@@ -41,7 +44,7 @@ func (c *came) into(m *Memory, r *result) {
 		}
 	}
 	m.Older = m.Older.Add(old...)
-	m.Ingested = c.ingested
+	m.Ingested, m.Probe = c.ingested, c.probe
 	if c.swept != 0 {
 		m.Swept = c.swept
 	}
@@ -51,25 +54,39 @@ func (c *came) into(m *Memory, r *result) {
 // cameLate looks for what came late before the window now due.
 func (d *Detector) cameLate(ctx context.Context, set *ruleset, b query.Backend, m *Memory, t timing, now time.Time) (*came, error) {
 	micros := now.UnixMicro()
-	c := &came{ingested: micros}
-	if m.Since == 0 || m.Definition != set.definition {
-		return c, nil // nothing has been judged that could be late
+	c := &came{ingested: m.Ingested, probe: m.Probe}
+	if m.Since == 0 || m.Definition == "" {
+		// Nothing has been judged that could be late. From here on the source's own times are followed, never
+		// our clock.
+		newest, err := set.search.newestIngested(ctx, b, now)
+		if err != nil {
+			return nil, fmt.Errorf("find the newest event of the source: %w", err)
+		}
+		c.ingested = min(newest, micros)
+		return c, nil
 	}
 	due := t.current(micros, min(m.Since, t.since(micros)))
-	from := time.UnixMicro(min(m.Ingested, micros)).Add(-ingestOverlap)
 	var spans []Span
-	err := set.search.ingested(ctx, b, from, now, func(event int64) {
-		if span := t.touched(floor(event, 1000) / 1000); span.From < due.From {
-			spans = append(spans, Span{span.From, min(span.To, max(due.From, span.From))})
-			if len(spans) >= 4096 {
-				spans = Of(spans...)
-			}
+	h := fnv.New128a()
+	err := set.search.ingested(ctx, b, time.UnixMicro(m.Ingested).Add(-ingestOverlap), now, func(event, ingested int64) {
+		c.ingested = max(c.ingested, min(floor(ingested, 1000)/1000, micros))
+		span := t.touched(floor(event, 1000) / 1000)
+		if span.From >= due.From {
+			return
+		}
+		fmt.Fprintln(h, event, ingested)
+		spans = append(spans, Span{span.From, min(span.To, max(due.From, span.From))})
+		if len(spans) >= 4096 {
+			spans = Of(spans...)
 		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for events that came late: %w", err)
 	}
-	c.touched = Of(spans...)
+	// The events of the overlap are seen twice. Where nothing else came, they have been judged.
+	if c.probe = hex.EncodeToString(h.Sum(nil)); c.probe != m.Probe {
+		c.touched = Of(spans...)
+	}
 	if d.stamps(set.source.Name) || micros-m.Swept < sweepEvery.Microseconds() && m.Swept <= micros {
 		return c, nil
 	}

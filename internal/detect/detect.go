@@ -60,7 +60,9 @@ type Options struct {
 	Workers int
 	// Silence is after how long without any event a source is said to be silent; an hour when 0.
 	Silence time.Duration
-	Log     *slog.Logger
+	// Now is the wall clock, by which turns are taken and windows judged; nil is the system's.
+	Now func() time.Time
+	Log *slog.Logger
 	// Report takes each part's trouble and, with a nil error, its end. Nil reports nothing.
 	Report     func(part string, err error, hint string)
 	Registerer prometheus.Registerer // nil registers nothing
@@ -95,6 +97,9 @@ func New(ctx context.Context, o Options) (*Detector, error) {
 	}
 	if o.Silence == 0 {
 		o.Silence = time.Hour
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Report == nil {
 		o.Report = func(string, error, string) {}
@@ -149,3 +154,6 @@ func (d *Detector) source(name string) (*Source, error) {
 	}
 	return nil, fmt.Errorf("there is no source %q", name)
 }
+
+// now is the time by the wall alone, as everything stored is.
+func (d *Detector) now() time.Time { return d.options.Now().Round(0) }

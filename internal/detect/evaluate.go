@@ -128,7 +128,9 @@ func (e *evaluation) rejoin(key string, dropped Span, buckets []Bucket, length i
 	if err != nil {
 		return err
 	}
-	kept = slices.DeleteFunc(kept, func(b Bucket) bool { return b.At >= dropped.From && b.At < dropped.To })
+	kept = slices.DeleteFunc(kept, func(b Bucket) bool {
+		return b.At >= dropped.From && b.At < dropped.To || b.LastEnd < from || b.FirstEnd > to // of episodes farther away
+	})
 	kept = append(kept, buckets...)
 	slices.SortFunc(kept, func(a, b Bucket) int { return cmp.Compare(a.At, b.At) })
 	name := func(first int64, try int) string { return episodeID(id, key, first, try) }

@@ -45,7 +45,7 @@ func (d *Detector) Name() string { return SourceName }
 func (d *Detector) Poll() time.Duration { return time.Millisecond }
 
 // idle is how long Fetch waits for something to give.
-const idle = 5 * time.Second
+const idle = time.Minute
 
 // Fetch gives what rules found since the last batch that was taken in, and that batch again if it was not.
 func (d *Detector) Fetch(ctx context.Context, ask alert.Ask) (alert.Batch, error) {

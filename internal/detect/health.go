@@ -70,7 +70,7 @@ func (d *Detector) look(ctx context.Context, name string, s *Source) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now().Round(0)
+	now := d.now()
 	back := max(d.options.Silence, 15*time.Minute)
 	q, err := query.Compile(fmt.Sprintf("* | head %d | fields %s, %s", measured, quoteField(s.timeField()), quoteField(s.ingestedField())),
 		query.Options{TimeField: s.timeField(), Now: now, Earliest: now.Add(-back), Latest: now.Add(time.Hour)})
@@ -131,7 +131,7 @@ func quoteField(name string) string { return name }
 
 // ail makes an alert of each source that is silent and of each rule that has not run.
 func (d *Detector) ail(ctx context.Context) error {
-	now := time.Now().Round(0)
+	now := d.now()
 	var alerts []alert.Alert
 	d.mu.Lock()
 	working := map[string]time.Time{} // when a rule of the source worked last

@@ -64,8 +64,10 @@ type Memory struct {
 	Covered Set   `json:"covered"`
 	// Older are the windows before Since that are wanted too, for events of theirs came after the rule began.
 	Older Set `json:"older,omitempty"`
-	// Ingested is up to when, by the time of ingest, events that came late have been looked for.
-	Ingested int64 `json:"ingested"`
+	// Ingested is up to when, by the source's time of ingest, events that came late have been looked for, and
+	// Probe names what was found there.
+	Ingested int64  `json:"ingested"`
+	Probe    string `json:"probe,omitempty"`
 	// Swept is when counts were compared last.
 	Swept int64 `json:"swept,omitempty"`
 	// Ran and Worked are when it ran last, and last without an error.

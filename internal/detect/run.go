@@ -26,7 +26,7 @@ func (d *Detector) schedule(ctx context.Context, g *errgroup.Group) error {
 	ended := make(chan bool, d.options.Workers) // whether it caught up
 	running, catching := 0, 0
 	for refresh := true; ; {
-		now := time.Now().Round(0) // turns are by the wall clock, as people read it
+		now := d.now()
 		d.mu.Lock()
 		if refresh {
 			d.refresh(now)
@@ -44,7 +44,7 @@ func (d *Detector) schedule(ctx context.Context, g *errgroup.Group) error {
 				return nil
 			})
 		}
-		wait := time.NewTimer(max(time.Until(again), time.Millisecond))
+		wait := time.NewTimer(max(again.Sub(now), time.Millisecond))
 		refresh = false
 		select {
 		case <-ctx.Done():
@@ -82,7 +82,7 @@ func (d *Detector) do(ctx context.Context, t task) {
 	if err != nil && !t.catch {
 		d.fail(ctx, t, err)
 	}
-	now := time.Now().Round(0)
+	now := d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, every := t.state, t.set.rule.Every
@@ -119,7 +119,7 @@ func timeout(every time.Duration) time.Duration {
 // run judges a task's span, or the window now due, and hands what comes of it to intake.
 func (d *Detector) run(ctx, whole context.Context, t task) error {
 	set := t.set
-	now := time.Now().Round(0)
+	now := d.now()
 	backend, err := set.source.Open(ctx, set.rule.Indices)
 	if err != nil {
 		return fmt.Errorf("open source %s: %w", set.source.Name, err)
@@ -220,11 +220,10 @@ func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came
 func (m *Memory) begin(set *ruleset, t timing, now int64) {
 	first := t.since(now)
 	if m.Since == 0 {
-		m.Since, m.Ingested = first, now
+		m.Since = first
 	}
 	// Where the clock was set back, what lies ahead of it is not covered: it has yet to come.
 	m.Since = min(m.Since, first)
-	m.Ingested = min(m.Ingested, now)
 	m.Covered = m.Covered.Within(Span{math.MinInt64, max(m.Since, t.edge(now))})
 	m.Revision = set.revision
 }
@@ -238,7 +237,7 @@ func (d *Detector) fail(ctx context.Context, t task, failed error) {
 	case <-ctx.Done():
 		return
 	}
-	now := time.Now().Round(0)
+	now := d.now()
 	d.mu.Lock()
 	m := s.memory
 	d.mu.Unlock()

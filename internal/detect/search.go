@@ -262,23 +262,45 @@ func (s *search) stream(ctx context.Context, q *query.Query, o query.RunOptions,
 }
 
 // ingested calls each with the times, in nanoseconds, of the events that the search looks at and that the source
-// took in from a time on until now.
-func (s *search) ingested(ctx context.Context, b query.Backend, from, now time.Time, each func(event int64)) error {
-	q, err := query.Compile(s.events+" | fields "+s.timeField, query.Options{
-		TimeField: s.ingest, Now: now, Earliest: from.Truncate(time.Millisecond), Latest: now.Add(time.Minute).Truncate(time.Millisecond), Lookups: s.lookups,
+// took in from a time on, and when it took them in.
+func (s *search) ingested(ctx context.Context, b query.Backend, from, now time.Time, each func(event, ingested int64)) error {
+	q, err := query.Compile(s.events+" | fields "+s.timeField+", "+s.ingest, query.Options{
+		TimeField: s.ingest, Now: now, Earliest: from.Truncate(time.Millisecond), Lookups: s.lookups,
 	})
 	if err != nil {
 		return err
 	}
 	return s.stream(ctx, q, query.RunOptions{Backend: b}, &found{}, func(_ []string, r *query.Row) error {
+		ingested, ok := r.Get(1).AsTime()
+		if !ok {
+			return nil
+		}
 		v := r.Get(0)
 		for i := range v.Len() {
 			if t, ok := v.At(i).AsTime(); ok {
-				each(t)
+				each(t, ingested)
 			}
 		}
 		return nil
 	})
+}
+
+// newestIngested is when the source took in the last of the events that the search looks at, in microseconds; 0
+// where it tells of none of the last week.
+func (s *search) newestIngested(ctx context.Context, b query.Backend, now time.Time) (newest int64, err error) {
+	q, err := query.Compile(s.events+" | stats max("+s.ingest+") as newest", query.Options{
+		TimeField: s.ingest, Now: now, Earliest: now.Add(-7 * 24 * time.Hour).Truncate(time.Millisecond), Lookups: s.lookups,
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = s.stream(ctx, q, query.RunOptions{Backend: b}, &found{}, func(_ []string, r *query.Row) error {
+		if t, ok := r.Get(0).AsTime(); ok {
+			newest = floor(t, 1000) / 1000
+		}
+		return nil
+	})
+	return newest, err
 }
 
 // counts are how many events the search looks at lie in each stretch of a span that has any.

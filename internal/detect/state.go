@@ -127,11 +127,14 @@ type task struct {
 	first  bool
 }
 
+// lookAgain is after how long it is looked for what is due in any case: a clock may step.
+const lookAgain = 10 * time.Second
+
 // pick chooses what is to begin now: of the windows now due all that there are workers for, the longest due
 // first; then of what was missed the oldest, with at most half of the workers. It tells when to look again.
 // The caller holds d.mu.
 func (d *Detector) pick(now time.Time, free, catching int) (tasks []task, again time.Time) {
-	again = now.Add(time.Second)
+	again = now.Add(lookAgain)
 	var due, missed []task
 	behind := int64(0)
 	micros := now.UnixMicro()
@@ -166,7 +169,11 @@ func (d *Detector) pick(now time.Time, free, catching int) (tasks []task, again 
 		}
 		gaps := t.missed(s.memory.Covered, s.memory.Older, s.memory.Since, micros)
 		behind += gaps.Length()
-		if s.catching || s.retry.After(now) || len(gaps) == 0 || s.memory.Failures > 0 {
+		if s.catching || len(gaps) == 0 || s.memory.Failures > 0 {
+			continue
+		}
+		if s.retry.After(now) {
+			again = earlier(again, s.retry)
 			continue
 		}
 		t.Chunk >>= s.narrower
