@@ -2,6 +2,7 @@ package query
 
 import (
 	"errors"
+	"slices"
 
 	"tocsin/internal/query/pipe"
 	"tocsin/internal/query/plan"
@@ -32,4 +33,10 @@ func Mistakes(text string, o Options) []Warning {
 		return []Warning{{Text: one.Text, Start: one.Start, End: one.End, Message: one.Message}}
 	}
 	return []Warning{{Text: text, Message: err.Error()}}
+}
+
+// Columns are the columns of the search's rows; closed says that there are no others, as there are where
+// fields of documents may be among them.
+func (q *Query) Columns() (names []string, closed bool) {
+	return slices.Clone(q.plan.Columns.Names), !q.plan.Columns.Open
 }

@@ -123,11 +123,11 @@ func (d *decoder) decode(n *node) *Rule {
 		d.problem(n.get("timestamp_fallback").place, "timestamp_fallback is the same field as timestamp_field: name another, or delete it")
 	}
 	d.inSource(n, r)
+	d.message(n, r)
 	d.search(n, r)
 	d.sameAgain(n, r)
 	d.techniques(n)
 	d.exceptions(n, r)
-	d.message(n, r)
 	d.schedule(n, r)
 	d.tests(n, r)
 	return r
@@ -289,6 +289,7 @@ func (d *decoder) search(n *node, r *Rule) {
 		return
 	}
 	r.Kind, r.By = q.Kind(), q.By()
+	d.columns(n, r, q)
 	for _, w := range q.Warnings() {
 		at, said := d.told(v, "search", w)
 		d.warn(at, said)
