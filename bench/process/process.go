@@ -99,3 +99,28 @@ func peak(pid int) (int64, error) {
 	}
 	return 0, fmt.Errorf("process %d has no VmHWM", pid)
 }
+
+// Wait waits for a program that ends by itself and tells what it took. Its peak is read as long as it lives.
+func (p *Process) Wait(ctx context.Context) (u Usage, err error) {
+	defer p.log.Close()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err = <-p.done:
+			u.CPU = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+			if err != nil {
+				err = p.Explain(err)
+			}
+			return u, err
+		case <-tick.C:
+			if now, err := peak(p.cmd.Process.Pid); err == nil {
+				u.Peak = max(u.Peak, now)
+			}
+		case <-ctx.Done():
+			err = errors.Join(ctx.Err(), syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL))
+			<-p.done
+			return u, err
+		}
+	}
+}

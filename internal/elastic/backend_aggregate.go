@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"tocsin/internal/jsonscan"
 	"tocsin/internal/query/dsl"
 	"tocsin/internal/query/plan"
 	"tocsin/internal/row"
@@ -262,60 +263,112 @@ func (r *groupReader) distinct(ctx context.Context, g *groups, a groupAgg) (map[
 	return out, err
 }
 
-// pages calls each with every group; without keys that is one, of all documents.
+// pages calls each with every group; without keys that is one, of all documents. While a page is read the
+// cluster works at the next one.
 func (r *groupReader) pages(ctx context.Context, g *groups, each func(keys []row.Value, bucket map[string]json.RawMessage, count int64) error) error {
-	var after json.RawMessage
-	keys := make([]row.Value, len(g.keys))
-	for {
+	page := func(ctx context.Context, after json.RawMessage) (json.RawMessage, int64, error) {
 		a, err := r.outlook.backend.client.Search(ctx, Search{Indices: r.outlook.indices, Body: g.body(r.outlook.wide, after), AllowNoIndices: true})
+		if err != nil {
+			return nil, 0, fmt.Errorf("aggregate %s: %w", strings.Join(r.outlook.indices, ","), err)
+		}
+		return a.Aggregations, a.Total, nil
+	}
+	if len(g.keys) == 0 {
+		answer, total, err := page(ctx, nil)
 		r.cost.Requests++
 		if err != nil {
-			return fmt.Errorf("aggregate %s: %w", strings.Join(r.outlook.indices, ","), err)
+			return err
 		}
-		r.cost.Bytes += int64(len(a.Aggregations))
-		if len(g.keys) == 0 {
-			values := map[string]json.RawMessage{}
-			if a.Aggregations != nil {
-				if err := json.Unmarshal(a.Aggregations, &values); err != nil {
-					return fmt.Errorf("read the aggregation: %w", err)
-				}
-			}
-			return each(keys, values, a.Total)
-		}
-		var page struct {
-			Groups struct {
-				After   json.RawMessage              `json:"after_key"`
-				Buckets []map[string]json.RawMessage `json:"buckets"`
-			} `json:"groups"`
-		}
-		if a.Aggregations != nil {
-			if err := json.Unmarshal(a.Aggregations, &page); err != nil {
-				return fmt.Errorf("read the groups: %w", err)
+		r.cost.Bytes += int64(len(answer))
+		values := map[string]json.RawMessage{}
+		if answer != nil {
+			if err := json.Unmarshal(answer, &values); err != nil {
+				return fmt.Errorf("read the aggregation: %w", err)
 			}
 		}
-		for _, bucket := range page.Groups.Buckets {
-			var count int64
-			var raw map[string]json.RawMessage
-			if err := json.Unmarshal(bucket["doc_count"], &count); err != nil {
-				return fmt.Errorf("read the size of a group: %w", err)
-			}
-			if err := json.Unmarshal(bucket["key"], &raw); err != nil {
-				return fmt.Errorf("read the key of a group: %w", err)
-			}
-			for i, k := range g.keys {
-				if keys[i], err = k.value(raw[fmt.Sprint("k", i)]); err != nil {
-					return fmt.Errorf("read the key %s of a group: %w", k.column, err)
-				}
-			}
-			if err := each(keys, bucket, count); err != nil {
-				return err
-			}
+		return each(nil, values, total)
+	}
+	next := begin(ctx, func(ctx context.Context) (json.RawMessage, error) {
+		answer, _, err := page(ctx, nil)
+		return answer, err
+	})
+	defer func() { next.end() }()
+	keys := make([]row.Value, len(g.keys))
+	for {
+		answer, err := next.wait()
+		r.cost.Requests++
+		if err != nil {
+			return err
 		}
-		if len(page.Groups.Buckets) == 0 || page.Groups.After == nil {
+		r.cost.Bytes += int64(len(answer))
+		after, err := afterKey(answer)
+		if err != nil {
+			return fmt.Errorf("read the groups: %w", err)
+		}
+		if after != nil {
+			next = begin(ctx, func(ctx context.Context) (json.RawMessage, error) {
+				answer, _, err := page(ctx, after)
+				return answer, err
+			})
+		}
+		n, err := g.read(answer, keys, each)
+		if err != nil || n == 0 || after == nil {
+			return err
+		}
+	}
+}
+
+// afterKey is where a page of groups ends; nil when it is the last.
+func afterKey(answer json.RawMessage) (after json.RawMessage, err error) {
+	if answer == nil {
+		return nil, nil
+	}
+	err = jsonscan.Object(answer, func(name string, groups []byte) error {
+		if name != "groups" {
 			return nil
 		}
-		after = page.Groups.After
+		return jsonscan.Object(groups, func(name string, value []byte) error {
+			if name == "after_key" {
+				after = value
+			}
+			return nil
+		})
+	})
+	return after, err
+}
+
+// read calls each with the groups of a page and counts them.
+func (g *groups) read(answer json.RawMessage, keys []row.Value, each func(keys []row.Value, bucket map[string]json.RawMessage, count int64) error) (int, error) {
+	var page struct {
+		Groups struct {
+			Buckets []map[string]json.RawMessage `json:"buckets"`
+		} `json:"groups"`
 	}
+	if answer != nil {
+		if err := json.Unmarshal(answer, &page); err != nil {
+			return 0, fmt.Errorf("read the groups: %w", err)
+		}
+	}
+	for _, bucket := range page.Groups.Buckets {
+		var count int64
+		var raw map[string]json.RawMessage
+		if err := json.Unmarshal(bucket["doc_count"], &count); err != nil {
+			return 0, fmt.Errorf("read the size of a group: %w", err)
+		}
+		if err := json.Unmarshal(bucket["key"], &raw); err != nil {
+			return 0, fmt.Errorf("read the key of a group: %w", err)
+		}
+		for i, k := range g.keys {
+			var err error
+			if keys[i], err = k.value(raw[fmt.Sprint("k", i)]); err != nil {
+				return 0, fmt.Errorf("read the key %s of a group: %w", k.column, err)
+			}
+		}
+		if err := each(keys, bucket, count); err != nil {
+			return 0, err
+		}
+	}
+	return len(page.Groups.Buckets), nil
 }
 
 // value reads a key as rows have it.

@@ -171,15 +171,21 @@ func newDocumentReader(o *outlook, schema *row.Schema, emit func(*row.Row) error
 	return d
 }
 
+// all reads the pages. While one is read the cluster works at the next, unless few rows are wanted.
 func (d *documentReader) all(ctx context.Context, pages *Pages) error {
+	next := begin(ctx, pages.Next)
+	defer func() { next.end() }()
 	for {
-		hits, err := pages.Next(ctx)
+		hits, err := next.wait()
 		d.cost.Requests++
 		if errors.Is(err, io.EOF) {
 			return d.flush()
 		}
 		if err != nil {
 			return fmt.Errorf("read documents of %s: %w", strings.Join(d.outlook.indices, ","), err)
+		}
+		if d.outlook.read.Top == nil {
+			next = begin(ctx, pages.Next)
 		}
 		for _, h := range hits {
 			if len(d.ties) > 0 && (d.held > tieBytes || !d.tied(d.ties[0], h)) {
@@ -189,6 +195,9 @@ func (d *documentReader) all(ctx context.Context, pages *Pages) error {
 			}
 			d.ties = append(d.ties, h)
 			d.held += len(h.Source) + 256
+		}
+		if d.outlook.read.Top != nil {
+			next = begin(ctx, pages.Next)
 		}
 	}
 }
