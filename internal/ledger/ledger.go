@@ -56,7 +56,7 @@ CREATE TABLE sources (
 	state      BLOB NOT NULL,
 	updated_at BIGINT NOT NULL
 );
-`}}
+`}, writeBackMigration}
 
 // Decision is what policy decided about an alert. All but Forward is also its fate.
 type Decision string
@@ -140,10 +140,10 @@ func Add(tx *store.Tx, c Content, s Standing, now time.Time) error {
 	}
 	var seq int64
 	err := tx.Row(`INSERT INTO alerts (id, source, source_id, rule, severity, time, updated, seen_at, revision, ongoing, late, idx, head,
-		decision, reason, channel, grp, notice, notice_revision, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+		decision, reason, channel, grp, notice, notice_revision, place, own) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
 		[]any{
 			c.ID, c.Source, c.SourceID, c.Rule.Name, c.Severity, store.Micros(c.Time), store.Micros(c.Alert.Updated), store.Micros(now),
-			c.revision, ongoing(c.Alert), c.Late, c.Index, c.head, s.Decision, s.Reason, s.Channel, s.Group, key, s.Revision, s.Place,
+			c.revision, ongoing(c.Alert), c.Late, c.Index, c.head, s.Decision, s.Reason, s.Channel, s.Group, key, s.Revision, s.Place, ownAlert(c.Alert),
 		}, &seq)
 	if err == nil && len(c.Document) > 0 {
 		err = tx.Exec(`INSERT INTO documents (seq, document) VALUES (?, ?)`, seq, []byte(c.Document))
