@@ -21,6 +21,7 @@ func (serveCmd) Run(p *process, c *cli) error {
 	if err != nil {
 		return err
 	}
+	rarelyCollect()
 	a, err := app.New(p.ctx, app.Options{Config: cfg, Version: buildVersion(), Log: log})
 	if err != nil {
 		return err
