@@ -26,6 +26,12 @@ import (
 // newWeb serves a ledger with three alerts: one sent, one excluded, and one whose text is an attack.
 func newWeb(t *testing.T) *web.Web {
 	t.Helper()
+	return newWebOf(t, nil, nil)
+}
+
+// newWebOf is newWeb with a log store and handlers for the socket.
+func newWebOf(t *testing.T, logs http.Handler, local map[string]http.Handler) *web.Web {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Migrations: slices.Concat(ledger.Migrations, outbox.Migrations)})
 	if err != nil {
@@ -73,7 +79,7 @@ func newWeb(t *testing.T) *web.Web {
 	}
 	h.Set("source s", errors.New("<b>401</b>"), "make a new key")
 	w, err := web.New(web.Options{
-		Ledger: l, Outbox: o, Health: h, Metrics: http.NotFoundHandler(), Version: "v1", Log: log,
+		Ledger: l, Outbox: o, Health: h, Metrics: http.NotFoundHandler(), Version: "v1", Log: log, Logs: logs, Local: local,
 		Verify: func(_ context.Context, since time.Time) (*check.Verification, error) {
 			return &check.Verification{OK: true, Since: since}, nil
 		},
