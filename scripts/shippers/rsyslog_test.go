@@ -44,6 +44,14 @@ func TestRsyslog(t *testing.T) {
 	if found, err := filepath.Glob("/usr/lib/*/rsyslog/omelasticsearch.so"); err != nil || len(found) == 0 {
 		missing(t, name, "rsyslogd has no omelasticsearch; apt-get install rsyslog-elasticsearch")
 	}
+	documented, err := os.ReadFile(filepath.Join(root, "docs", "shippers.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := rsyslogConfig[strings.Index(rsyslogConfig, "template("):strings.Index(rsyslogConfig, "ruleset(name=")]
+	if !strings.Contains(string(documented), template) {
+		t.Error("docs/shippers.md shows another template")
+	}
 	version, err := exec.Command(rsyslogd, "-v").Output()
 	if err != nil {
 		t.Fatal(err)
