@@ -20,6 +20,7 @@ import (
 
 	"tocsin/internal/check"
 	"tocsin/internal/config"
+	"tocsin/internal/detect"
 	"tocsin/internal/elastic"
 	"tocsin/internal/intake"
 	"tocsin/internal/kibana"
@@ -36,7 +37,7 @@ import (
 )
 
 // Migrations are the tables of all rooms. Their order is the order in which they are made.
-var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations)
+var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations, detect.Migrations)
 
 // Options say what to run.
 type Options struct {
@@ -61,8 +62,11 @@ type App struct {
 	slack   *slack.Sender  // nil without a way to send
 	ledger  *ledger.Ledger
 	rules   *rule.Library
+	detect  *detect.Detector
 	metrics *gauges
 	engine  *engine // nil without an embedded source
+	// writeBack writes alerts of our own rules as documents; nil without a place for them.
+	writeBack *kibana.WriteBack
 
 	listener, socket net.Listener
 	closers          []closer // in the order they were made; closed last first
@@ -109,7 +113,12 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.ledger, err = ledger.New(ledger.Options{DB: db}); err != nil {
 		return a, err
 	}
-	if a.rules, err = newRules(ctx, cfg, db, o.Log, a.health, nil); err != nil {
+	changed := func() { // the rules are read before there is anything that runs them
+		if a.detect != nil {
+			a.detect.Changed()
+		}
+	}
+	if a.rules, err = newRules(ctx, cfg, db, o.Log, a.health, changed); err != nil {
 		return a, err
 	}
 	notices, err := outbox.NewReader(outbox.ReaderOptions{DB: db})
@@ -148,7 +157,13 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, err
 	}
 	a.onClose("sources", closeAll)
-	sources := make([]intake.Source, 0, len(detections))
+	detector, closeDetect, err := newDetector(ctx, cfg, db, a.rules.All, a.engine, o.Log, a.health, registry)
+	if err != nil {
+		return a, errors.Join(err, closeDetect())
+	}
+	a.detect = detector
+	a.onClose("sources of rules", closeDetect)
+	sources := []intake.Source{a.detect}
 	for _, d := range detections {
 		sources = append(sources, d)
 	}
@@ -159,6 +174,11 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return a, err
 	}
+	a.writeBack, closeAll, err = WriteBack(cfg, a.ledger, o.Log, registry, a.health.Set)
+	if err != nil {
+		return a, err
+	}
+	a.onClose("write-back", closeAll)
 	verifier, err := check.New(check.Options{Config: cfg, Detections: detections, Slack: sender, Ledger: a.ledger, Outbox: notices})
 	if err != nil {
 		return a, err
@@ -224,6 +244,10 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.intake.Run(ctx) })
 	g.Go(func() error { return a.metrics.run(ctx) })
 	g.Go(func() error { return a.rules.Run(ctx) })
+	g.Go(func() error { return a.detect.Run(ctx) })
+	if a.writeBack != nil {
+		g.Go(func() error { return a.writeBack.Run(ctx) })
+	}
 	if a.outbox != nil {
 		g.Go(func() error { return a.outbox.Run(ctx) })
 		g.Go(func() error { return a.probe(ctx) })

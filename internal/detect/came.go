@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
+	"math"
+	"strings"
 	"time"
 
 	"tocsin/internal/query"
@@ -26,8 +28,10 @@ type came struct {
 // The overlaps and bounds of looking for what came late.
 const (
 	// ingestOverlap is how much of the time of ingest is looked at again: an event is stamped before it can
-	// be found.
-	ingestOverlap = time.Minute
+	// be found. It is shorter than the least lookback, so that what comes in time is not judged twice.
+	ingestOverlap = 30 * time.Second
+	// newestFor is for how long the newest time of ingest of a source is taken to be that.
+	newestFor = time.Second
 	// sweepEvery and sweepBack are how often and how far back counts are compared.
 	sweepEvery = 10 * time.Minute
 	sweepBack  = 24 * time.Hour
@@ -54,27 +58,25 @@ func (c *came) into(m *Memory, r *result) {
 // cameLate looks for what came late before the window now due.
 func (d *Detector) cameLate(ctx context.Context, set *ruleset, b query.Backend, m *Memory, t timing, now time.Time) (*came, error) {
 	micros := now.UnixMicro()
-	c := &came{ingested: m.Ingested, probe: m.Probe}
-	if m.Since == 0 || m.Definition == "" {
-		// Nothing has been judged that could be late. From here on the source's own times are followed, never
-		// our clock.
-		newest, err := set.search.newestIngested(ctx, b, now)
-		if err != nil {
-			return nil, fmt.Errorf("find the newest event of the source: %w", err)
-		}
-		c.ingested = min(newest, micros)
-		return c, nil
-	}
+	c := &came{probe: m.Probe}
 	due := t.current(micros, min(m.Since, t.since(micros)))
+	first := m.Since == 0 || m.Definition == ""
+	late, until, err := d.latest(ctx, set, b, m.Ingested, micro(due.From), first, now)
+	if err != nil {
+		return nil, fmt.Errorf("look for events that came late: %w", err)
+	}
+	c.ingested = until
+	if first {
+		return c, nil // nothing has been judged that could be late
+	}
 	var spans []Span
 	h := fnv.New128a()
-	err := set.search.ingested(ctx, b, time.UnixMicro(m.Ingested).Add(-ingestOverlap), now, func(event, ingested int64) {
-		c.ingested = max(c.ingested, min(floor(ingested, 1000)/1000, micros))
+	err = set.search.ingested(ctx, late, set.source.Late == nil, micro(m.Ingested).Add(-ingestOverlap), micro(due.From), now, func(event int64) {
 		span := t.touched(floor(event, 1000) / 1000)
 		if span.From >= due.From {
 			return
 		}
-		fmt.Fprintln(h, event, ingested)
+		fmt.Fprintln(h, event)
 		spans = append(spans, Span{span.From, min(span.To, max(due.From, span.From))})
 		if len(spans) >= 4096 {
 			spans = Of(spans...)
@@ -84,7 +86,7 @@ func (d *Detector) cameLate(ctx context.Context, set *ruleset, b query.Backend, 
 		return nil, fmt.Errorf("look for events that came late: %w", err)
 	}
 	// The events of the overlap are seen twice. Where nothing else came, they have been judged.
-	if c.probe = hex.EncodeToString(h.Sum(nil)); c.probe != m.Probe {
+	if c.probe = hex.EncodeToString(h.Sum(nil)); c.probe != m.Probe && len(spans) > 0 {
 		c.touched = Of(spans...)
 	}
 	if d.stamps(set.source.Name) || micros-m.Swept < sweepEvery.Microseconds() && m.Swept <= micros {
@@ -131,4 +133,38 @@ func (d *Detector) sweep(ctx context.Context, set *ruleset, b query.Backend, m *
 		c.counts = append(c.counts, count{at, n})
 	}
 	return nil
+}
+
+// newestIngested is when a source took in its newest event, and when that was asked.
+type newestIngested struct {
+	asked  time.Time
+	newest int64
+}
+
+// latest gives what is searched for events that came late, and up to when, by the source's own times of
+// ingest, it then has been.
+func (d *Detector) latest(ctx context.Context, set *ruleset, b query.Backend, since int64, before time.Time, first bool, now time.Time) (query.Backend, int64, error) {
+	if set.source.Late != nil {
+		if first {
+			since = math.MaxInt64 // only how far it is
+		} else {
+			since -= ingestOverlap.Microseconds()
+		}
+		return set.source.Late(ctx, set.rule.Indices, since, before)
+	}
+	key := set.source.Name + "\x00" + strings.Join(set.rule.Indices, ",")
+	d.mu.Lock()
+	have := d.newest[key]
+	d.mu.Unlock()
+	if age := now.Sub(have.asked); age < 0 || age >= newestFor {
+		newest, err := set.search.newestIngested(ctx, b, have.newest, now)
+		if err != nil {
+			return nil, 0, err
+		}
+		have = newestIngested{now, min(max(newest, have.newest), now.Add(time.Hour).UnixMicro())}
+		d.mu.Lock()
+		d.newest[key] = have
+		d.mu.Unlock()
+	}
+	return b, max(have.newest, since), nil
 }

@@ -29,6 +29,10 @@ type Source struct {
 	IngestedField string
 	// Precision is the smallest difference of times that it keeps; a millisecond when 0.
 	Precision time.Duration
+	// Late, where a source tells when it took events in otherwise than by a field, gives the documents that it took
+	// in after a time and that happened before another, and until when it looked. Times are the source's own, in
+	// microseconds.
+	Late func(ctx context.Context, indices []string, since int64, before time.Time) (b query.Backend, until int64, err error)
 	// Open gives what is searched: some indices, or with none those of the source. It is called for each
 	// run and asks the source nothing.
 	Open func(ctx context.Context, indices []string) (query.Backend, error)
@@ -83,6 +87,8 @@ type Detector struct {
 	states map[string]*state
 	// health is what is known of sources, by name.
 	health map[string]*sourceHealth
+	// newest are the newest times of ingest, by source and indices, as they were a moment ago.
+	newest map[string]newestIngested
 
 	handing handing
 }
@@ -106,7 +112,7 @@ func New(ctx context.Context, o Options) (*Detector, error) {
 	}
 	d := &Detector{
 		options: o, db: o.DB, log: o.Log, report: o.Report, sources: map[string]*Source{}, metrics: newMetrics(o.Registerer),
-		wake: make(chan struct{}, 1), states: map[string]*state{}, health: map[string]*sourceHealth{},
+		wake: make(chan struct{}, 1), states: map[string]*state{}, health: map[string]*sourceHealth{}, newest: map[string]newestIngested{},
 	}
 	d.handing.ready = make(chan struct{}, 1)
 	for i := range o.Sources {

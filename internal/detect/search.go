@@ -261,35 +261,34 @@ func (s *search) stream(ctx context.Context, q *query.Query, o query.RunOptions,
 	return nil
 }
 
-// ingested calls each with the times, in nanoseconds, of the events that the search looks at and that the source
-// took in from a time on, and when it took them in.
-func (s *search) ingested(ctx context.Context, b query.Backend, from, now time.Time, each func(event, ingested int64)) error {
-	q, err := query.Compile(s.events+" | fields "+s.timeField+", "+s.ingest, query.Options{
-		TimeField: s.ingest, Now: now, Earliest: from.Truncate(time.Millisecond), Lookups: s.lookups,
-	})
+// ingested calls each with the times, in nanoseconds, of the events that the search looks at, that happened before
+// a time and, where the source stamps them, that it took in from another on.
+func (s *search) ingested(ctx context.Context, b query.Backend, stamped bool, from, before, now time.Time, each func(event int64)) error {
+	text := fmt.Sprintf("%s | search %s < %q | fields %s", s.events, s.timeField, before.Format(time.RFC3339Nano), s.timeField)
+	o := query.Options{TimeField: s.timeField, Now: now, Lookups: s.lookups}
+	if stamped {
+		o.TimeField, o.Earliest = s.ingest, from.Truncate(time.Millisecond)
+	}
+	q, err := query.Compile(text, o)
 	if err != nil {
 		return err
 	}
 	return s.stream(ctx, q, query.RunOptions{Backend: b}, &found{}, func(_ []string, r *query.Row) error {
-		ingested, ok := r.Get(1).AsTime()
-		if !ok {
-			return nil
-		}
 		v := r.Get(0)
 		for i := range v.Len() {
 			if t, ok := v.At(i).AsTime(); ok {
-				each(t, ingested)
+				each(t)
 			}
 		}
 		return nil
 	})
 }
 
-// newestIngested is when the source took in the last of the events that the search looks at, in microseconds; 0
-// where it tells of none of the last week.
-func (s *search) newestIngested(ctx context.Context, b query.Backend, now time.Time) (newest int64, err error) {
-	q, err := query.Compile(s.events+" | stats max("+s.ingest+") as newest", query.Options{
-		TimeField: s.ingest, Now: now, Earliest: now.Add(-7 * 24 * time.Hour).Truncate(time.Millisecond), Lookups: s.lookups,
+// newestIngested is when the source took in its newest event, in microseconds; 0 where it tells of none since a
+// time, or of the last week.
+func (s *search) newestIngested(ctx context.Context, b query.Backend, since int64, now time.Time) (newest int64, err error) {
+	q, err := query.Compile("* | stats max("+s.ingest+") as newest", query.Options{
+		TimeField: s.ingest, Now: now, Earliest: micro(max(since, now.Add(-7*24*time.Hour).UnixMicro())).Truncate(time.Millisecond),
 	})
 	if err != nil {
 		return 0, err
