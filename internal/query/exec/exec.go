@@ -159,6 +159,7 @@ func (e *env) run(q *plan.Query, last output) error {
 		return err
 	}
 	read, covered := q.Read(filter)
+	read.Judge = judge(q)
 	if last.documents() {
 		read.Documents, read.Fields = true, []string{} // the documents are the answer, fields are only for the filter
 	}
@@ -231,6 +232,18 @@ func within(r plan.Read, schema *row.Schema) func(*row.Row) bool {
 			}
 		}
 		return false
+	}
+}
+
+// judge is how a backend tests rows itself.
+func judge(q *plan.Query) func(kql.Node, *row.Schema) (func(*row.Row) bool, []string) {
+	return func(n kql.Node, schema *row.Schema) (func(*row.Row) bool, []string) {
+		f := NewFilter(n, nil)
+		fields, all := f.Fields()
+		if all {
+			fields = nil
+		}
+		return rowFilter(f, schema, q), fields
 	}
 }
 

@@ -44,6 +44,7 @@ func explain(ctx context.Context, out *strings.Builder, q *plan.Query, b Backend
 		tree = kql.NewAnd(nodes...)
 	}
 	read, covered := q.Read(tree)
+	read.Judge = judge(q)
 	pushed, err := b.Plan(ctx, read)
 	if err != nil {
 		return err

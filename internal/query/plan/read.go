@@ -6,6 +6,7 @@ import (
 
 	"tocsin/internal/query/kql"
 	"tocsin/internal/query/pipe"
+	"tocsin/internal/row"
 )
 
 // Read is what a backend is asked for: documents of From in [Earliest, Latest) that Filter matches,
@@ -22,6 +23,9 @@ type Read struct {
 	Documents bool
 	// Aggregate, when set, may be done by the backend instead of handing over rows.
 	Aggregate *Aggregate
+	// Judge makes a filter's test of rows with the filter's fields in slots of a schema, and names these
+	// (nil: all), for a backend that looks at some documents itself. It may be nil.
+	Judge func(filter kql.Node, schema *row.Schema) (test func(*row.Row) bool, fields []string)
 	// Top, when set, may be done by the backend: only these rows are needed, in this order.
 	Top *Top
 }
