@@ -76,6 +76,9 @@ func Ingest(ctx context.Context, c *Client, o IngestOptions) error {
 	}
 	defer closeInput()
 	err = in.run(ctx, input)
+	if err == nil { // who searches next wants to find them
+		err = c.Post(ctx, "/_refresh", new(json.RawMessage))
+	}
 	in.progress(true)
 	in.summary()
 	if err != nil {

@@ -1,35 +1,65 @@
 package logstore
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/valyala/fastjson"
 	_ "modernc.org/sqlite" // the driver of the id index
+
+	"tocsin/internal/row"
 )
 
 // digest is of a document's content, whatever the order of its keys and its white space.
 type digest [16]byte
 
 func digestOf(source []byte) digest {
-	var v any
-	decoder := json.NewDecoder(bytes.NewReader(source))
-	decoder.UseNumber()
-	if err := decoder.Decode(&v); err == nil {
-		if canonical, err := json.Marshal(v); err == nil {
-			source = canonical
-		}
+	parser := parsers.Get()
+	defer parsers.Put(parser)
+	if v, err := parser.ParseBytes(source); err == nil {
+		source = canonical(make([]byte, 0, len(source)+16), v)
 	}
 	sum := sha256.Sum256(source)
 	return digest(sum[:16])
+}
+
+// canonical appends a value with the keys of objects in order. Numbers stay as they are written.
+func canonical(b []byte, v *fastjson.Value) []byte {
+	switch v.Type() {
+	case fastjson.TypeObject:
+		type member struct {
+			key   string
+			value *fastjson.Value
+		}
+		o := v.GetObject()
+		members := make([]member, 0, o.Len())
+		o.Visit(func(key []byte, value *fastjson.Value) { members = append(members, member{string(key), value}) })
+		slices.SortStableFunc(members, func(a, b member) int { return strings.Compare(a.key, b.key) })
+		b = append(b, '{')
+		for _, m := range members {
+			b = append(row.AppendQuoted(b, m.key), ':')
+			b = append(canonical(b, m.value), ',')
+		}
+		return append(b, '}')
+	case fastjson.TypeArray:
+		b = append(b, '[')
+		for _, e := range v.GetArray() {
+			b = append(canonical(b, e), ',')
+		}
+		return append(b, ']')
+	case fastjson.TypeString:
+		return row.AppendQuoted(b, string(v.GetStringBytes()))
+	default:
+		return v.MarshalTo(b)
+	}
 }
 
 // name is a document's name: ids are unique within an index.
@@ -48,7 +78,7 @@ CREATE TABLE IF NOT EXISTS ids (
 	idx TEXT NOT NULL, id TEXT NOT NULL, digest BLOB NOT NULL, time INTEGER NOT NULL,
 	PRIMARY KEY (idx, id)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS ids_time ON ids (time);
+DROP INDEX IF EXISTS ids_time;
 CREATE TABLE IF NOT EXISTS store (salt BLOB NOT NULL);`
 
 func openIDs(ctx context.Context, path string) (*idIndex, error) {
@@ -156,7 +186,8 @@ func (x *idIndex) settle(ctx context.Context) error {
 	return nil
 }
 
-// forget drops the ids of events older than nanos, which the engine has dropped too.
+// forget drops the ids of events older than nanos, which the engine has dropped too. It reads the whole
+// index: one of times would cost each event more than this now and then.
 func (x *idIndex) forget(ctx context.Context, nanos int64) error {
 	if _, err := x.db.ExecContext(ctx, `DELETE FROM ids WHERE time < ?`, nanos); err != nil {
 		return fmt.Errorf("forget ids of old events: %w", err)

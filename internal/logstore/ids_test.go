@@ -65,3 +65,20 @@ func TestIdsNameOneDocument(t *testing.T) {
 		t.Errorf("%d documents, want 4", got)
 	}
 }
+
+func TestDigestIsOfTheContent(t *testing.T) {
+	same := []string{`{"a":1,"b":{"c":[1,"x"],"d":null}}`, ` { "b" : {"d":null, "c" : [1, "\u0078"]}, "a" : 1 } `}
+	if digestOf([]byte(same[0])) != digestOf([]byte(same[1])) {
+		t.Error("the order of keys, white space and escapes are no content")
+	}
+	seen := map[digest]string{}
+	for _, d := range []string{
+		same[0], `{"a":1}`, `{"a":"1"}`, `{"a":1.0}`, `{"a":[1]}`, `{"a":[1,2]}`, `{"a":[12]}`, `{"a":[[1],2]}`, `{"a":[[1,2]]}`, `{"a":{}}`, `{"a":[]}`, `{"a":null}`,
+		`{}`, `{"a":""}`, `{"a":"{}"}`, `{"a":true}`, `{"a":"true"}`, `{"a":1,"b":2}`, `{"a":{"b":2}}`, `{"a.b":2}`, `{"a":"1,\"b\":2"}`, `{"a":9007199254740993}`, `{"a":9007199254740992}`,
+	} {
+		if other, twice := seen[digestOf([]byte(d))]; twice {
+			t.Errorf("%s and %s have one digest", d, other)
+		}
+		seen[digestOf([]byte(d))] = d
+	}
+}

@@ -70,6 +70,8 @@ type Store struct {
 	touching  sync.Mutex
 	unflushed atomic.Bool // rows that searches may not see yet
 
+	forgotten time.Time // when old ids were forgotten last; Run's alone
+
 	searches chan struct{}
 	memory   *semaphore.Weighted // bytes searches hold
 	bulks    chan struct{}

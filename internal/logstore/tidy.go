@@ -106,9 +106,10 @@ func (s *Store) drop(ctx context.Context) error {
 		s.metrics.dropped.WithLabelValues(reason).Inc()
 		s.log.Info("oldest day dropped from the log store", "day", begins.Format(time.DateOnly), "reason", reason)
 	}
-	if gone == "" && s.options.Retention == 0 {
+	if gone == "" && (s.options.Retention == 0 || s.now().Sub(s.forgotten) < forgetEvery) {
 		return nil
 	}
+	s.forgotten = s.now()
 	oldest := oldestKept(s.now(), s.options.Retention).Add(-48 * time.Hour)
 	if gone != "" {
 		day, err := time.Parse(dayLayout, gone)
@@ -121,6 +122,10 @@ func (s *Store) drop(ctx context.Context) error {
 	}
 	return s.ids.forget(ctx, oldest.UnixNano())
 }
+
+// forgetEvery is how often the ids of old events are looked for although no day was dropped: those of a
+// crash between the two.
+const forgetEvery = 6 * time.Hour
 
 // dayLayout is how the engine names its days.
 const dayLayout = "20060102"
