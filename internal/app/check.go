@@ -44,7 +44,12 @@ func Check(ctx context.Context, cfg *config.Config) (findings []check.Finding, e
 	if err != nil {
 		return nil, err
 	}
-	c, err := check.New(check.Options{Config: cfg, Clients: clients, Detections: detections, Slack: sender})
+	back, closeBack, err := WriteBack(cfg, nil, log, registry, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeBack()) }()
+	c, err := check.New(check.Options{Config: cfg, Clients: clients, Detections: detections, WriteBack: back, Slack: sender})
 	if err != nil {
 		return nil, err
 	}

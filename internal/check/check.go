@@ -23,8 +23,9 @@ type Options struct {
 	Config     *config.Config
 	Clients    map[string]*elastic.Client // by source; only Run needs them
 	Detections []*kibana.Source
-	Slack      *slack.Sender  // nil: alerts are kept and nothing is said
-	Ledger     *ledger.Ledger // nil: nothing has been recorded yet
+	WriteBack  *kibana.WriteBack // nil: alerts of our own rules are not written anywhere
+	Slack      *slack.Sender     // nil: alerts are kept and nothing is said
+	Ledger     *ledger.Ledger    // nil: nothing has been recorded yet
 	Outbox     *outbox.Reader
 }
 
@@ -75,6 +76,7 @@ func (c *Check) Run(ctx context.Context) []Finding {
 			Hint: "Add a `detections:` section that names a source.",
 		})
 	}
+	c.writeBack(ctx, add)
 	c.slack(ctx, add)
 	return out
 }

@@ -29,6 +29,8 @@ type Config struct {
 	Route Route
 	// RulesDir is the directory of read-only rules, empty for none.
 	RulesDir string
+	// WriteBack is where alerts of our own rules are written as documents; nil for nowhere.
+	WriteBack *WriteBack
 	// Warnings are what works but is not wise, sorted by place.
 	Warnings []Problem
 

@@ -307,6 +307,7 @@ sources: [{name: a, kind: elasticsearch, urls: [https://x]}]
 detections: [{source: a}]
 slack: {bot_token: a, channel: b}
 route: {routes: [{match: 'a: b'}]}
+write_back: {source: a}
 `))
 	if !ok {
 		t.Fatal(d.problems)

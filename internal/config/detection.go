@@ -70,7 +70,7 @@ func (d *decoder) detections(root *mapping, sources []Source) []Detection {
 func (d *decoder) detection(m *mapping, sources []Source) Detection {
 	v := Detection{Space: defaultSpace, Since: Since{Back: defaultSince}}
 	if t, ok := m.text("source"); ok {
-		v.Source = d.sourceOfDetections(t, sources)
+		v.Source = d.cluster(t, sources, "Kibana's detections are in")
 	} else if !m.has("source") {
 		m.missing("source: name one of the sources, such as source: siem")
 	}
@@ -105,8 +105,8 @@ func (d *decoder) detection(m *mapping, sources []Source) Detection {
 	return v
 }
 
-// sourceOfDetections checks that t names a cluster; it is empty after a problem.
-func (d *decoder) sourceOfDetections(t text, sources []Source) string {
+// cluster checks that t names a cluster; it is empty after a problem. held says what is there.
+func (d *decoder) cluster(t text, sources []Source, held string) string {
 	if d.noSources {
 		return ""
 	}
@@ -114,7 +114,7 @@ func (d *decoder) sourceOfDetections(t text, sources []Source) string {
 	for _, s := range sources {
 		if s.Name == t.value {
 			if s.Kind == Embedded {
-				d.wrong(t, "is an embedded source: Kibana's detections are in a source of kind elasticsearch or opensearch")
+				d.wrong(t, "is an embedded source: "+held+" a source of kind elasticsearch or opensearch")
 				return ""
 			}
 			return s.Name

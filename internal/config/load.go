@@ -80,6 +80,7 @@ func (d *decoder) config(root ast.Node, c *Config) {
 	if path, _, ok := m.path("rules_dir"); ok {
 		c.RulesDir = path
 	}
+	c.WriteBack = d.writeBack(m, c.Sources)
 	m.close()
 }
 
