@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"slices"
+	"strconv"
 	"time"
 
 	"tocsin/internal/alert"
@@ -39,9 +41,7 @@ func (r *ruleset) base(s *Stored) alert.Alert {
 		Severity: r.rule.Severity.Fixed, Risk: r.rule.Risk.Fixed, Tags: r.rule.Tags,
 		MergedInto: alert.ID(s.MergedInto), Withdrawn: s.Withdrawn, Updated: store.Time(s.Updated), Late: s.Late,
 	}
-	for _, id := range r.rule.Attack {
-		a.Threat = append(a.Threat, alert.Threat{TechniqueID: id})
-	}
+	a.Threat = alert.Threats(r.rule.Attack)
 	return a
 }
 
@@ -68,8 +68,8 @@ func (r *ruleset) ofWindow(s *Stored) (alert.Alert, error) {
 	a.Document = rowBody([][]Column{w.Row}, w.Samples)
 	a.First, a.Last = time.Unix(0, s.First).UTC(), time.Unix(0, s.LastEnd).UTC()
 	a.Count = 1
-	if r.search.measure == "count" && w.Ranked && w.Rank >= 1 {
-		a.Count = int(w.Rank)
+	if n, err := strconv.Atoi(column(w.Row, "count")); err == nil && n > 0 && !slices.Contains(r.search.by, "count") {
+		a.Count = n
 	}
 	for _, name := range r.search.by {
 		if v := column(w.Row, name); v != "" {

@@ -238,6 +238,9 @@ func (d *Detector) tell() {
 		case s.memory.Failures > 0:
 			failing++
 			errs = append(errs, fmt.Errorf("rule %s: %s", s.id, s.memory.Error))
+		case s.stuck != nil:
+			failing++
+			errs = append(errs, fmt.Errorf("rule %s cannot catch up what it missed: %w", s.id, s.stuck))
 		}
 		all++
 	}

@@ -113,6 +113,27 @@ type process struct {
 	rules  []rule.Entry
 	now    func() time.Time
 	broken func() bool
+
+	mu       sync.Mutex
+	reported map[string]string // the newest trouble of each part
+}
+
+// reports is what was told of parts that did not work, also of those that do now.
+func (p *process) reports() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reported
+}
+
+func (p *process) report(part string, err error, _ string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reported == nil {
+		p.reported = map[string]string{}
+	}
+	if err != nil {
+		p.reported[part] = err.Error()
+	}
 }
 
 // run lets it live until ctx ends, then takes it down and gives what the ledger has.
@@ -131,7 +152,7 @@ func (p *process) run(ctx context.Context) []ledger.Entry {
 	d, err := detect.New(ctx, detect.Options{
 		DB: db, Rules: func() []rule.Entry { return p.rules }, Log: log, Workers: 4,
 		Sources: []detect.Source{{Name: "logs", Open: p.source.open, Precision: time.Nanosecond}},
-		Now:     p.now,
+		Now:     p.now, Report: p.report,
 	})
 	must(err)
 	decide, err := policy.New(policy.Options{Root: policy.Route{Path: "route", Channel: "#a", Interval: time.Hour, Wait: time.Hour}})

@@ -88,6 +88,8 @@ func (d *Detector) do(ctx context.Context, t task) {
 	s, every := t.state, t.set.rule.Every
 	if t.catch {
 		s.catching, s.holes = false, nil
+		s.stuck = err
+		defer d.tell()
 		if err == nil {
 			s.missed, s.retry = 0, time.Time{}
 			if s.narrower > 0 {

@@ -31,7 +31,8 @@ type state struct {
 	handing chan struct{}
 	// retry is when catching up may be tried again after it failed.
 	retry  time.Time
-	missed int // failures in a row of catching up
+	missed int   // failures in a row of catching up
+	stuck  error // of which this is the last; nil when it works
 }
 
 // refresh takes in rules that are new, changed or gone. The caller holds d.mu.
@@ -65,7 +66,7 @@ func (d *Detector) refresh(now time.Time) {
 			continue
 		}
 		s.set, s.wrong = set, nil
-		s.wait, s.retry, s.missed, s.narrower = time.Time{}, time.Time{}, 0, 0
+		s.wait, s.retry, s.missed, s.narrower, s.stuck = time.Time{}, time.Time{}, 0, 0, nil
 		if first {
 			// The first run comes at once, but not of all rules in one moment.
 			s.due = now.Add(jitter(s.id, min(set.rule.Every, 10*time.Second)))
