@@ -2,7 +2,6 @@ package kibana
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -70,7 +69,7 @@ func (w *WriteBack) send(ctx context.Context, all []*change, done map[int64]stri
 		if c.update {
 			op = "update"
 		}
-		writes = append(writes, elastic.Write{Op: op, Index: w.index, ID: string(c.Alert.ID), Doc: json.RawMessage(body)})
+		writes = append(writes, elastic.Write{Op: op, Index: w.index, ID: string(c.Alert.ID), Doc: body})
 	}
 	written, err := w.o.Client.Bulk(ctx, writes, "")
 	var e *elastic.Error

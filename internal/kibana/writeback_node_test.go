@@ -112,8 +112,8 @@ func ownAlertOf(n int) alert.Alert {
 		ID: alert.ID(fmt.Sprintf("own-%04d", n)), Source: "siem", SourceID: "doc", Index: "filebeat-1", Time: at, Updated: at, Event: at.Add(-time.Second),
 		Rule:     alert.Rule{Name: "SSH brute force", ID: "ssh", Type: "windowed", Version: "3", Owner: "blue"},
 		Severity: alert.SeverityHigh, Risk: 73, Reason: "11 failures of root", Status: alert.StatusOpen, Tags: []string{"ssh"}, Count: 11,
-		Threat:   []alert.Threat{{TechniqueID: "T1110.001"}},
-		First:    at.Add(-time.Minute), Last: at,
+		Threat: []alert.Threat{{TechniqueID: "T1110.001"}},
+		First:  at.Add(-time.Minute), Last: at,
 		Document: json.RawMessage(`{"user.name":"root","source.ip":"10.0.0.1","event":{"action":"ssh_login","kind":"event"},"count":11,"tocsin":{"samples":[{"_id":"x","_source":{"a":1}}]}}`),
 	}
 }
@@ -147,9 +147,21 @@ func count(t *testing.T, n testkit.Node, index, query string) (total int) {
 	return answer.Count
 }
 
+// cleanWriteBack takes down, when the test ends, what write-back made.
+func (s *site) cleanWriteBack(t *testing.T) {
+	t.Helper()
+	s.node.CleanUp(t, WriteBackPrefix+s.space)
+	t.Cleanup(func() {
+		err := s.client.Do(context.Background(), http.MethodDelete, "/_index_template/"+writeBackTemplate, nil, nil, nil)
+		if err != nil && !elastic.IsNotFound(err) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestOwnAlertsBecomeDocuments(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
-		s.node.CleanUp(t, WriteBackPrefix+s.space)
+		s.cleanWriteBack(t)
 		shelf := &shelf{}
 		for n := range 450 {
 			shelf.put(ownAlertOf(n))
@@ -205,7 +217,7 @@ func TestOwnAlertsBecomeDocuments(t *testing.T) {
 
 func TestEvidenceThatDoesNotFitIsKeptAsText(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
-		s.node.CleanUp(t, WriteBackPrefix+s.space)
+		s.cleanWriteBack(t)
 		shelf := &shelf{}
 		for n, document := range []string{
 			`{"user.name":"root","source.port":"not a port","source.ip":"nowhere"}`,
@@ -257,7 +269,7 @@ func TestEvidenceThatDoesNotFitIsKeptAsText(t *testing.T) {
 func TestADocumentRefusedForGoodBlocksNoOther(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
 		index := WriteBackPrefix + s.space
-		s.node.CleanUp(t, index)
+		s.cleanWriteBack(t)
 		s.node.Ask(t, http.MethodPut, "/"+index, map[string]any{"settings": map[string]any{"index.mapping.ignore_malformed": false}, "mappings": map[string]any{"properties": map[string]any{
 			"kibana": map[string]any{"properties": map[string]any{"alert": map[string]any{"properties": map[string]any{"reason": map[string]any{"type": "long"}}}}},
 		}}}, nil)
@@ -288,7 +300,7 @@ func TestADocumentRefusedForGoodBlocksNoOther(t *testing.T) {
 
 func TestWriteBackNeedsThreePrivileges(t *testing.T) {
 	s := newSite(t, testkit.Elastic8)
-	s.node.CleanUp(t, WriteBackPrefix+s.space)
+	s.cleanWriteBack(t)
 	for _, tc := range []struct {
 		privileges []string
 		fails      string
