@@ -65,7 +65,7 @@ func (r *ruleset) ofDocument(s *Stored, d *document) (alert.Alert, error) {
 func (r *ruleset) ofWindow(s *Stored) (alert.Alert, error) {
 	a := r.base(s)
 	w := &s.Best
-	a.Document = rowBody([][]Column{w.Row}, w.Samples)
+	a.Document = rowBody([][]Column{w.Row}, append(s.Samples[:len(s.Samples):len(s.Samples)], w.Samples...))
 	a.First, a.Last = time.Unix(0, s.First).UTC(), time.Unix(0, s.LastEnd).UTC()
 	a.Count = 1
 	if n, err := strconv.Atoi(column(w.Row, "count")); err == nil && n > 0 && !slices.Contains(r.search.by, "count") {

@@ -44,6 +44,9 @@ func (t timing) current(now, since int64) Span {
 // missed are the windows that were never covered, or are no longer, before the window now due. Older are
 // those wanted beside the ones from since on.
 func (t timing) missed(covered, older Set, since, now int64) Set {
+	if due := t.current(now, since).From; len(older) == 0 && len(covered) == 1 && covered[0].From <= since && covered[0].To >= due {
+		return nil // as it nearly always is
+	}
 	return older.Add(Span{since, t.current(now, since).From}).Without(covered)
 }
 

@@ -31,6 +31,8 @@ type evaluation struct {
 	known  map[string]bool // ids this run gave
 	// rows are what the run found anew, by its tick, where one alert is made of all of them.
 	rows map[int64][]alert.Alert
+	// made are the places, in result.episodes and in alerts, of what was found for the first time.
+	made [][2]int
 }
 
 // judged takes in what was found in a span of event time, in microseconds.
@@ -263,6 +265,7 @@ func (e *evaluation) add(s *Stored, a alert.Alert) error {
 	a.Held, a.Late = held, s.Late
 	e.known[s.ID] = true
 	e.stamp(s, &a)
+	e.made = append(e.made, [2]int{len(e.result.episodes) - 1, len(e.alerts) - 1})
 	return nil
 }
 

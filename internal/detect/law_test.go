@@ -167,6 +167,10 @@ func (p *process) run(ctx context.Context) []ledger.Entry {
 	must(err)
 	entries, _, err := book.List(context.Background(), ledger.Filter{})
 	must(err)
+	for i := range entries {
+		entries[i].Alert.Document, err = book.Document(context.Background(), entries[i].Alert.ID)
+		must(err)
+	}
 	return entries
 }
 

@@ -14,6 +14,8 @@ type Stored struct {
 	Serial int64  `json:"-"`
 	Key    string `json:"-"`
 	Episode
+	// Samples are some of the documents it was made of when it was found.
+	Samples []Sample `json:"samples,omitempty"`
 	// MergedInto is the id of the episode this one became part of; empty for none.
 	MergedInto string `json:"merged_into,omitempty"`
 	// Withdrawn says that no window holds any more.

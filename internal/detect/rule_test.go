@@ -302,6 +302,18 @@ search: event.action:ssh_login and event.outcome:failure | count by user.name | 
 		len(a.Threat) == 0 || a.Threat[0].TacticName == "" || !a.First.Equal(events[0].At) || !a.Last.Equal(events[10].At) {
 		t.Errorf("alert: %+v", a)
 	}
+	var body struct {
+		Count  int    `json:"count"`
+		User   string `json:"user.name"`
+		Tocsin struct {
+			Samples []struct {
+				Source struct{ N int } `json:"_source"`
+			}
+		}
+	}
+	if err := json.Unmarshal(a.Document, &body); err != nil || body.Count != 11 || body.User != "ann" || len(body.Tocsin.Samples) != 3 {
+		t.Errorf("document %s, %v", a.Document, err)
+	}
 	if text, err := json.Marshal(a.Facts); err != nil || string(text) != `[{"name":"user.name","value":"ann"}]` {
 		t.Errorf("facts %s, %v", text, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tocsin/internal/alert"
+	"tocsin/internal/query"
 	"tocsin/internal/store"
 )
 
@@ -150,12 +151,12 @@ func (d *Detector) run(ctx, whole context.Context, t task) error {
 			return err
 		}
 	}
-	return d.settle(whole, t, span, f, came, now)
+	return d.settle(whole, t, span, f, came, backend, now)
 }
 
 // settle makes the result of a run on what is stored now, and waits until it is stored itself. One result of a
 // rule at a time is under way.
-func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came *came, now time.Time) error {
+func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came *came, b query.Backend, now time.Time) error {
 	s, set := t.state, t.set
 	select {
 	case s.handing <- struct{}{}:
@@ -191,6 +192,7 @@ func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came
 	if err != nil {
 		return err
 	}
+	e.illustrate(ctx, b, d.log)
 	if t.catch {
 		m.Covered = m.Covered.Without(holes)
 	}
