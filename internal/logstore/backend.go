@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tocsin/internal/query/plan"
@@ -58,10 +60,15 @@ type outlook struct {
 	notBelow []string         // fields that have none below them
 	wide     string           // a LogsQL filter that passes all documents wanted; empty is all
 	exact    bool             // and no others, the time range aside
+	plain    string           // the same, of rows that are not odd
+	narrow   bool             // and no others
+	plainly  bool             // shapes are those of rows that are not odd
+	odd      map[string]bool  // names by whose marks rows are odd
+	partial  bool             // there may be rows without columns: they are odd too
 }
 
 func (b *Backend) outlook(r plan.Read) *outlook {
-	o := &outlook{store: b.store, read: r, patterns: b.patterns(r.From), relied: map[string]shape{}}
+	o := &outlook{store: b.store, read: r, patterns: b.patterns(r.From), relied: map[string]shape{}, odd: map[string]bool{}}
 	o.view = view{census: b.store.census, first: 0, last: math.MaxInt64}
 	if o.clocked() {
 		if !r.Earliest.IsZero() {
@@ -71,9 +78,20 @@ func (b *Backend) outlook(r plan.Read) *outlook {
 			o.view.last = dayOf(max(0, nanos(r.Latest)))
 		}
 	}
-	bound := all
+	if k, ok := o.view.find(tooWide); !ok || k.shape != 0 {
+		o.partial = true
+	} else {
+		o.relied[tooWide] = 0
+	}
+	wide, plain := all, all
 	if r.Filter != nil {
-		bound = o.bound(r.Filter)
+		wide = o.bound(r.Filter)
+		o.plainly = true
+		plain = o.bound(r.Filter)
+	}
+	o.plainly = true
+	if o.partial && wide.logsQL != "" {
+		wide = bound{logsQL: "(" + wide.logsQL + " or " + isPartial + ")"}
 	}
 	var included []string
 	for _, p := range o.patterns {
@@ -81,8 +99,39 @@ func (b *Backend) outlook(r plan.Read) *outlook {
 			included = append(included, p)
 		}
 	}
-	o.wide, o.exact = both(indexFilter(included), bound.logsQL), bound.exact
+	o.wide, o.exact = both(indexFilter(included), wide.logsQL), wide.exact
+	o.plain, o.narrow = both(indexFilter(included), plain.logsQL), plain.exact
 	return o
+}
+
+const isPartial = columnPartial + `:="1"`
+
+// isOdd is a filter of the odd rows; empty where there are none.
+func (o *outlook) isOdd() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(o.odd)) {
+		parts = append(parts, columnOdd+":"+strconv.Quote(name))
+	}
+	if len(parts) > 0 {
+		parts = append(parts, columnOdd+":="+strconv.Quote(oddAll))
+	}
+	if o.partial {
+		parts = append(parts, isPartial)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(parts, " or ") + ")"
+}
+
+// split is the filters of the rows whose columns are read, and of those whose documents are; there are
+// none of the latter where that is empty.
+func (o *outlook) split() (columns, documents string) {
+	odd := o.isOdd()
+	if odd == "" {
+		return o.plain, ""
+	}
+	return both(o.plain, "!"+odd), both(o.wide, odd)
 }
 
 // below reports whether there are fields below one.
@@ -104,9 +153,12 @@ func (o *outlook) filters() bool { return o.exact && (o.clocked() || !o.bounded(
 
 func (o *outlook) plan() plan.Pushed {
 	if g := o.grouping(); g != nil {
-		return plan.Pushed{Filter: true, Aggregate: true, Requests: []string{
-			"LogsQL " + g.query(o) + o.timeRange() + ": grouped column by column",
-		}}
+		columns, documents := g.filters(o)
+		text := "LogsQL " + g.query(columns) + o.timeRange() + ": grouped column by column"
+		if documents != "" {
+			text += "; documents of " + documents
+		}
+		return plan.Pushed{Filter: true, Aggregate: true, Requests: []string{text}}
 	}
 	p := plan.Pushed{Filter: o.filters()}
 	if t := o.read.Top; t != nil {
@@ -127,6 +179,7 @@ func (o *outlook) judging() *outlook {
 		return o
 	}
 	with := *o
+	with.odd = maps.Clone(o.odd)
 	names, all := plan.Fields(o.read.Filter)
 	if with.read.Fields = slices.Concat(o.read.Fields, names); all {
 		with.read.Fields = nil
@@ -136,15 +189,17 @@ func (o *outlook) judging() *outlook {
 
 // request tells people what the engine is asked.
 func (o *outlook) request(how string) string {
-	filter := o.wide
-	if filter == "" {
-		filter = "*"
-	}
+	filter, documents := o.wide, ""
 	what := "documents"
-	if o.judging().columns() != nil {
+	if o := o.judging(); o.columns() != nil {
 		what = "columns"
+		filter, documents = o.split()
 	}
-	return "LogsQL " + filter + o.timeRange() + ": " + what + ", " + how
+	text := "LogsQL " + orAll(filter) + o.timeRange() + ": " + what + ", " + how
+	if documents != "" {
+		text += "; documents of " + documents
+	}
+	return text
 }
 
 // Rows reads documents.

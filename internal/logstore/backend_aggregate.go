@@ -54,7 +54,7 @@ const (
 // grouping is the aggregation of the read, or nil where the columns' would not be that of the documents.
 func (o *outlook) grouping() *grouping {
 	a := o.read.Aggregate
-	if a == nil || a.UseNull || !o.exact || !o.clocked() {
+	if a == nil || a.UseNull || !o.narrow || !o.clocked() {
 		return nil
 	}
 	g := &grouping{dated: o.bounded()}
@@ -76,7 +76,7 @@ func (o *outlook) grouping() *grouping {
 			return nil
 		default:
 			var ok bool
-			if k.column, k.kinds, ok = o.distinct(g, b.Field.Name); !ok {
+			if k.column, k.kinds, ok = o.distinct(g, b.Field.Name); !ok || !o.rely(b.Field.Name, anyKind&^isObject) {
 				return nil
 			}
 		}
@@ -99,7 +99,7 @@ func (o *outlook) grouping() *grouping {
 		case f.Func == "sum" || f.Func == "avg" || f.Func == "min" || f.Func == "max" || f.Func == "range":
 			var s shape
 			if s, ok = o.shape(f.Field.Name); ok {
-				ok = s.only(isInt) && s.bits() <= exactBits
+				ok = s.only(isInt) && s.bits() <= exactBits && o.rely(f.Field.Name, isInt|isArray)
 				agg.column = g.column(f.Field.Name, s)
 			}
 		}
@@ -109,13 +109,26 @@ func (o *outlook) grouping() *grouping {
 		g.aggs = append(g.aggs, agg)
 	}
 	if g.dated {
-		if s, ok := o.view.find(undatedName); ok && s == 0 {
+		if k, ok := o.view.find(undatedName); ok && k.shape == 0 {
 			o.relied[undatedName] = 0
 		} else {
 			g.only = true
 		}
 	}
+	if _, documents := o.split(); documents != "" && o.read.Filter != nil && o.read.Judge == nil {
+		return nil
+	}
 	return g
+}
+
+// rely makes the read rely on a field having values of some kinds only, if that is so.
+func (o *outlook) rely(name string, kinds shape) bool {
+	k, ok := o.view.find(name)
+	if !ok || !k.shape.only(kinds) {
+		return false
+	}
+	o.relied[name] &= kinds | anyBits<<kindBits
+	return true
 }
 
 // distinct is the column of a field whose texts are equal exactly if the values are.
@@ -141,13 +154,21 @@ func (g *grouping) column(name string, s shape) int {
 	return len(g.names) - 1
 }
 
-// query is the LogsQL query for the columns.
-func (g *grouping) query(o *outlook) string {
-	var b strings.Builder
-	filter := o.wide
+// filters are those of the rows whose columns are read and of those whose documents are, if there are any.
+func (g *grouping) filters(o *outlook) (columns, documents string) {
+	columns, documents = o.split()
 	if g.only {
-		filter = both(filter, isDated)
+		columns = both(columns, isDated)
+		if documents != "" {
+			documents = both(documents, isDated)
+		}
 	}
+	return columns, documents
+}
+
+// query is the LogsQL query for the columns.
+func (g *grouping) query(filter string) string {
+	var b strings.Builder
 	b.WriteString(orAll(filter) + " | fields " + columnIndex)
 	if g.timed {
 		b.WriteString(",_time")
@@ -170,7 +191,8 @@ type total struct {
 	sum       int64
 	more      *big.Int // what did not fit sum
 	low, high int64
-	distinct  map[string]struct{}
+	distinct  map[string]struct{} // texts of the column
+	others    map[string]struct{} // keys of values of another class
 }
 
 func (t *total) add(v int64) {
@@ -210,13 +232,19 @@ func (t *total) merge(u *total) {
 		}
 		t.distinct[v] = struct{}{}
 	}
+	for v := range u.others {
+		if t.others == nil {
+			t.others = map[string]struct{}{}
+		}
+		t.others[v] = struct{}{}
+	}
 }
 
 // value is the aggregate as exec has it.
 func (t *total) value(function string, count int64) row.Value {
 	switch function {
 	case "dc":
-		return row.NewInt(int64(len(t.distinct)))
+		return row.NewInt(int64(len(t.distinct) + len(t.others)))
 	case "count":
 		return row.NewInt(count)
 	}
@@ -442,8 +470,21 @@ func (o *outlook) aggregate(ctx context.Context, g *grouping, relied *claim, sch
 		}
 	}
 	defer func() { o.store.memory.Release(claimed.Load()) }()
+	columns, documents := g.filters(o)
+	var odd *oddGroups
+	if part.from <= part.to && documents != "" {
+		odd = newOddGroups(g, o, func(n int) error {
+			if held.Add(int64(n)) > groupMemory {
+				return grow()
+			}
+			return nil
+		})
+		if err := odd.read(ctx, documents, part); err != nil {
+			return cost, err
+		}
+	}
 	if part.from <= part.to {
-		read, err := o.store.blocks(ctx, g.query(o), part, func(worker uint, b *logstorage.DataBlock) error {
+		read, err := o.store.blocks(ctx, g.query(columns), part, func(worker uint, b *logstorage.DataBlock) error {
 			if int(worker) >= len(workers) {
 				return fmt.Errorf("ask the engine: it has more workers than %d", maxWorkers)
 			}
@@ -462,7 +503,11 @@ func (o *outlook) aggregate(ctx context.Context, g *grouping, relied *claim, sch
 	if relied.broken.Load() {
 		return cost, errChanged
 	}
-	return cost, g.emit(merge(workers), &cost, schema, emit)
+	groups := merge(workers)
+	if groups == nil {
+		groups = map[string]*totals{}
+	}
+	return cost, g.emit(groups, odd.into(groups), &cost, schema, emit)
 }
 
 // maxWorkers is more than the engine has workers.
@@ -485,18 +530,16 @@ func merge(workers []*groupWorker) map[string]*totals {
 				out[key] = t
 				continue
 			}
-			into.count += t.count
-			for i := range t.aggs {
-				into.aggs[i].merge(&t.aggs[i])
-			}
+			into.merge(t)
 		}
 	}
 	return out
 }
 
-func (g *grouping) emit(groups map[string]*totals, cost *plan.Cost, schema *row.Schema, emit func(*row.Row) error) error {
+// emit hands over groups, and those whose keys are no texts of columns.
+func (g *grouping) emit(groups map[string]*totals, odd []*oddGroup, cost *plan.Cost, schema *row.Schema, emit func(*row.Row) error) error {
 	if len(g.keys) == 0 && len(groups) == 0 {
-		groups = map[string]*totals{"": {aggs: make([]total, len(g.aggs))}}
+		groups[""] = &totals{aggs: make([]total, len(g.aggs))}
 	}
 	slots := make([]int, 0, len(g.keys)+len(g.aggs))
 	for _, k := range g.keys {
@@ -507,8 +550,7 @@ func (g *grouping) emit(groups map[string]*totals, cost *plan.Cost, schema *row.
 	}
 	var out row.Row
 	var vals []row.Value
-	for key, t := range groups {
-		vals = g.values(key, vals[:0])
+	one := func(t *totals) error {
 		for i, a := range g.aggs {
 			count := t.count
 			if a.column != ofRows {
@@ -521,7 +563,17 @@ func (g *grouping) emit(groups map[string]*totals, cost *plan.Cost, schema *row.
 			out.Set(slots[i], v)
 		}
 		cost.Rows++
-		if err := emit(&out); err != nil {
+		return emit(&out)
+	}
+	for key, t := range groups {
+		vals = g.values(key, vals[:0])
+		if err := one(t); err != nil {
+			return err
+		}
+	}
+	for _, o := range odd {
+		vals = append(vals[:0], o.keys...)
+		if err := one(o.totals); err != nil {
 			return err
 		}
 	}

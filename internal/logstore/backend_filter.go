@@ -125,30 +125,37 @@ func (o *outlook) look(name string) (field string, s shape, whole, ok bool) {
 	return name, 0, false, true
 }
 
-// shape is the shape of a field in the days of the read, which the read then relies on.
+// shape is the shape of a field in the days of the read, which the read then relies on. Of plain rows it
+// is the field's class; what is otherwise is then odd.
 func (o *outlook) shape(name string) (shape, bool) {
-	s, ok := o.view.find(name)
-	if !ok || s&isOdd != 0 {
+	k, ok := o.view.find(name)
+	if !ok {
 		return 0, false
 	}
+	s, allowed := k.shape, shape(0)
 	switch {
-	case s.kinds() == 0:
-		o.relied[name] = 0
-	case s.only(anyText):
-		o.relied[name] = anyText
+	case s.single():
+		allowed = s.kinds()
+	case o.plainly && k.class != 0 && k.class != isObject:
+		s &= k.class | anyBits<<kindBits
+		allowed = anyKind&^k.class | s.kinds()
+		o.odd[name] = true
+	case o.plainly || s&isOdd != 0:
+		return 0, false
 	case s.only(anyText | isEmpty):
-		o.relied[name] = anyText | isEmpty
-	case s.only(isInt) && s.bits() <= exactBits:
-		o.relied[name] = isInt | exactBits<<kindBits
-	case s.only(anyNumber):
-		o.relied[name] = anyNumber
-	case s.only(isBool):
-		o.relied[name] = isBool
+		allowed = s.kinds()
 	default:
-		o.relied[name] = 1<<kindBits - 1&^isOdd
+		allowed = anyKind &^ (isOdd | anyText&^s.kinds())
 	}
-	// What is no text alone may matter: such as that no text is a time.
-	o.relied[name] &= s.kinds() | ^shape(anyText)
+	if s.only(isInt) && s.bits() <= exactBits {
+		allowed |= exactBits << kindBits
+	} else {
+		allowed |= anyBits << kindBits
+	}
+	if before, ok := o.relied[name]; ok {
+		allowed = allowed.kinds()&before | min(allowed>>kindBits, before>>kindBits)<<kindBits
+	}
+	o.relied[name] = allowed
 	return s, true
 }
 

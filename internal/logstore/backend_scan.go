@@ -89,7 +89,7 @@ func (s *scan) run(ctx context.Context) error {
 	}
 	all := span{stats.MinTimestamp, stats.MaxTimestamp}
 	if !s.outlook.clocked() {
-		return s.sorted(ctx, all, s.outlook.wide, false, s.clock)
+		return s.sorted(ctx, all, "", false, s.clock)
 	}
 	if r := s.outlook.read; !r.Earliest.IsZero() {
 		all.from = max(all.from, nanos(r.Earliest))
@@ -107,7 +107,7 @@ func (s *scan) run(ctx context.Context) error {
 	if s.outlook.bounded() {
 		return nil
 	}
-	return s.sorted(ctx, everything, both(s.outlook.wide, isUndated), false, nil)
+	return s.sorted(ctx, everything, isUndated, false, nil)
 }
 
 const (
@@ -138,7 +138,7 @@ func (s *scan) times(ctx context.Context, all span, density float64) error {
 			width = max(1, min(width, uint64(part.to)-uint64(part.from))/8)
 			continue
 		case errors.Is(err, errChunkFull):
-			err = s.sorted(ctx, part, both(s.outlook.wide, isDated), true, nil)
+			err = s.sorted(ctx, part, isDated, true, nil)
 		case err == nil:
 			err = s.give(hits)
 		}
@@ -167,7 +167,7 @@ func (s *scan) times(ctx context.Context, all span, density float64) error {
 func (s *scan) read(ctx context.Context, part span) ([]hit, error) {
 	var out []hit
 	size := 0
-	err := s.hits(ctx, both(s.outlook.wide, isDated), part, true, func(h hit) error {
+	err := s.hits(ctx, isDated, part, true, func(h hit) error {
 		if size += len(h.source) + len(h.index) + len(h.id) + 40*len(h.vals) + 100; len(out) >= s.store.chunkRows || len(out) > 0 && size > chunkBytes {
 			return errChunkFull
 		}
@@ -177,8 +177,8 @@ func (s *scan) read(ctx context.Context, part span) ([]hit, error) {
 	return out, err
 }
 
-// hits calls visit with each document a LogsQL filter passes, one at a time. What came in after the scan
-// began is left out. dated says that they have a time.
+// hits calls visit with each document that the read wants and a LogsQL filter passes, one at a time. What
+// came in after the scan began is left out. dated says that they have a time.
 func (s *scan) hits(ctx context.Context, filter string, part span, dated bool, visit func(hit) error) error {
 	keep := func(h hit) error {
 		if h.seq > s.lastSeq || !wanted(s.outlook.patterns, h.index) {
@@ -186,20 +186,28 @@ func (s *scan) hits(ctx context.Context, filter string, part span, dated bool, v
 		}
 		return visit(h)
 	}
-	var err error
+	documents := s.outlook.wide
 	if s.columns != nil {
-		var n uint64
-		n, err = s.columns.read(ctx, s.store, filter, part, dated, keep)
-		s.cost.Bytes += int64(n)
-	} else {
-		err = s.store.documents(ctx, filter, part, func(d Document) error {
+		var columns string
+		columns, documents = s.outlook.split()
+		read, err := s.columns.read(ctx, s.store, both(columns, filter), part, dated, keep)
+		s.cost.Bytes += int64(read)
+		if err != nil {
+			return err
+		}
+	}
+	if s.columns == nil || documents != "" {
+		err := s.store.documents(ctx, both(documents, filter), part, func(d Document) error {
 			return keep(hit{at: d.Time.UnixNano(), seq: d.Seq, index: d.Index, id: d.ID, source: string(d.Source)})
 		})
+		if err != nil {
+			return err
+		}
 	}
-	if err == nil && s.relied.broken.Load() {
-		err = errChanged
+	if s.relied.broken.Load() {
+		return errChanged
 	}
-	return err
+	return nil
 }
 
 // give hands over hits in order.

@@ -122,11 +122,13 @@ func TestBackendPushesDown(t *testing.T) {
 		{"2024-07-01", "nothing:x | count by user.name", "grouped column by column"},
 		{"2024-07-01", "user.name:ann | dedup user.name | fields user.name, port", ": columns, newest first"},
 		{"2024-07-01", "message:x | count by user.name", ": columns, newest first"},
-		{"2024-07-01", "tags:a | count by user.name", ": documents, newest first"},
-		{"2024-07-01", "user.name:ann | count by code", ": documents, newest first"},
+		{"2024-07-01", "tags:a | count by user.name", `column by column; documents of ("tags":="a" or "tags":="["*) (_odd:"tags" or _odd:="*")`},
+		{"2024-07-01", "user.name:ann | count by code", `column by column; documents of "user.name":="ann" (_odd:"code" or _odd:="*")`},
 		{"2024-07-01", "| stats sum(long)", ": columns, newest first"},
+		{"2024-07-01", "tags:a | dedup user.name | fields user.name, tags", `: columns, newest first; documents of ("tags":="a" or`},
+		{"2024-07-01", "t*:a | count by user.name", ": documents, newest first"},
 		{"2024-07-01", "user.name:ann", ": documents, newest first"},
-		{"2024-07-02", "| count by user.name", ": documents, newest first"},
+		{"2024-07-02", "| count by user.name", "column by column; documents of (_odd:"},
 	} {
 		day := backendtest.Now
 		if tc.from == "2024-07-02" {

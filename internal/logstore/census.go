@@ -3,6 +3,7 @@ package logstore
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
 
 	"tocsin/internal/row"
 )
@@ -40,6 +43,8 @@ const (
 
 	kindBits = 16
 
+	anyKind   = 1<<kindBits - 1
+	anyBits   = 1<<7 - 1 // more than there are
 	anyText   = isText | isTimeText | isAddress | isOddAddress
 	anyNumber = isInt | isNumber
 )
@@ -61,6 +66,16 @@ func (s shape) only(kinds shape) bool { return s.kinds()&^kinds == 0 }
 
 // single reports whether the column of a field tells its values as the document has them.
 func (s shape) single() bool { return s.only(anyText) || s.only(anyNumber) || s.only(isBool) }
+
+// class is the kinds that values of one sort have, zero where there are no values.
+func (s shape) class() shape {
+	for _, class := range []shape{anyText, anyNumber, isBool} {
+		if s&class != 0 {
+			return class
+		}
+	}
+	return s & isObject
+}
 
 // textShape is the shape of a text.
 func textShape(s string) shape {
@@ -129,9 +144,22 @@ type census struct {
 	claims map[*claim]bool
 }
 
+// known is what is known of a name: the class is that of the first value there was. Rows with others are
+// marked.
+type known struct{ shape, class shape }
+
+// add is k with what is noted later.
+func (k known) add(s shape) known {
+	if k.class == 0 {
+		k.class = s.class()
+	}
+	k.shape = k.shape.with(s)
+	return k
+}
+
 // dayCensus is the census of a day.
 type dayCensus struct {
-	names   map[string]shape
+	names   map[string]known
 	unknown bool // there are rows of which nothing is known
 	file    *os.File
 }
@@ -139,7 +167,7 @@ type dayCensus struct {
 // claim is what a search relies on while it runs.
 type claim struct {
 	first, last int64
-	allowed     map[string]shape // by name; bits as the most allowed, 0 is any
+	allowed     map[string]shape // by name
 	notBelow    []string         // fields that have none below them
 	broken      atomic.Bool
 }
@@ -186,7 +214,7 @@ func openCensus(dir string, days []string) (*census, error) {
 // a name adds to it. A last line that is cut off was never relied on: it goes. What cannot be read makes
 // the day unknown.
 func readDay(path string) (*dayCensus, error) {
-	d := &dayCensus{names: map[string]shape{}}
+	d := &dayCensus{names: map[string]known{}}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		d.unknown = true
@@ -214,21 +242,26 @@ func readDay(path string) (*dayCensus, error) {
 			d.unknown = true
 			break
 		}
-		d.names[name] = d.names[name].with(shape(n))
+		d.names[name] = d.names[name].add(shape(n))
 	}
 	return d, nil
 }
 
-// note adds events to the census. It returns before their rows may go into the engine.
+// note adds events to the census, and marks those with values of another class than a field has. It
+// returns before their rows may go into the engine.
 func (c *census) note(events []event) error {
 	c.mu.RLock()
 	news := c.news(events)
+	if len(news) == 0 {
+		c.mark(events)
+	}
 	c.mu.RUnlock()
 	if len(news) == 0 {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.mark(events)
 	for day, names := range c.news(events) {
 		if err := c.grow(day, names); err != nil {
 			return fmt.Errorf("write the census of fields of %s: %w", dayName(day), err)
@@ -238,19 +271,19 @@ func (c *census) note(events []event) error {
 }
 
 // news is what the census lacks, by day.
-func (c *census) news(events []event) map[int64]map[string]shape {
-	var news map[int64]map[string]shape
+func (c *census) news(events []event) map[int64]map[string]known {
+	var news map[int64]map[string]known
 	add := func(day int64, name string, s shape) {
 		if news == nil {
-			news = map[int64]map[string]shape{}
+			news = map[int64]map[string]known{}
 		}
 		if news[day] == nil {
-			news[day] = map[string]shape{}
+			news[day] = map[string]known{}
 		}
-		news[day][name] = news[day][name].with(s)
+		news[day][name] = news[day][name].add(s)
 	}
 	last := int64(-1)
-	var names map[string]shape
+	var names map[string]known
 	for i := range events {
 		e := &events[i]
 		day := dayOf(e.time)
@@ -261,7 +294,7 @@ func (c *census) news(events []event) map[int64]map[string]shape {
 			}
 		}
 		for _, n := range e.shapes {
-			if before, ok := names[n.name]; !ok || !before.covers(n.shape) {
+			if before, ok := names[n.name]; !ok || !before.shape.covers(n.shape) {
 				add(day, n.name, n.shape)
 			}
 		}
@@ -269,11 +302,38 @@ func (c *census) news(events []event) map[int64]map[string]shape {
 	return news
 }
 
+// oddMost is how long a list of odd names may be; a longer one stands for all names.
+const oddMost = 32 << 10
+
+// mark gives events the column of the names in them whose values are of another class than that of the
+// day: its text has a comma before and after each. c.mu is held.
+func (c *census) mark(events []event) {
+	for i := range events {
+		e := &events[i]
+		d := c.days[dayOf(e.time)]
+		odd := ","
+		for k, n := range e.shapes {
+			known := d.names[n.name]
+			if known.shape.only(known.class) || known.class == isObject || n.shape.only(known.class) || k > 0 && strings.HasSuffix(odd, ","+n.name+",") {
+				continue
+			}
+			odd += n.name + ","
+			if len(odd) > oddMost {
+				odd = oddAll
+				break
+			}
+		}
+		if odd != "," {
+			e.columns = append(e.columns, logstorage.Field{Name: columnOdd, Value: odd})
+		}
+	}
+}
+
 // grow adds names to a day, on the disk first. c.mu is held.
-func (c *census) grow(day int64, names map[string]shape) error {
+func (c *census) grow(day int64, names map[string]known) error {
 	d := c.days[day]
 	if d == nil {
-		d = &dayCensus{names: map[string]shape{}}
+		d = &dayCensus{names: map[string]known{}}
 		c.days[day] = d
 	}
 	if d.file == nil {
@@ -284,10 +344,16 @@ func (c *census) grow(day int64, names map[string]shape) error {
 		d.file = f
 	}
 	var b []byte
-	for name, s := range names {
+	line := func(name string, s shape) {
 		b = strconv.AppendUint(b, uint64(s), 16)
 		b = append(b, ' ')
 		b = append(strconv.AppendQuote(b, name), '\n')
+	}
+	for name, k := range names {
+		if d.names[name].class == 0 && k.class != 0 {
+			line(name, k.shape&k.class) // the first line with values makes the class
+		}
+		line(name, k.shape)
 	}
 	if _, err := d.file.Write(b); err != nil {
 		return err
@@ -295,12 +361,14 @@ func (c *census) grow(day int64, names map[string]shape) error {
 	if err := d.file.Sync(); err != nil {
 		return err
 	}
-	for name, s := range names {
-		// Names of events are parts of documents.
-		s, name := d.names[name].with(s), strings.Clone(name)
-		d.names[name] = s
+	for name, k := range names {
+		now := d.names[name]
+		now.class = cmp.Or(now.class, k.class)
+		now.shape = now.shape.with(k.shape)
+		name = strings.Clone(name) // names of events are parts of documents
+		d.names[name] = now
 		for k := range c.claims {
-			if day >= k.first && day <= k.last && !(k.allows(name, s) && k.allowsName(name)) {
+			if day >= k.first && day <= k.last && !(k.allows(name, now.shape) && k.allowsName(name)) {
 				k.broken.Store(true)
 			}
 		}
@@ -344,7 +412,7 @@ func (c *census) close() error {
 // allows reports whether a claim holds where a name has a shape.
 func (k *claim) allows(name string, s shape) bool {
 	if allowed, ok := k.allowed[name]; ok {
-		return s.only(allowed.kinds()) && (allowed.bits() == 0 || s.bits() <= allowed.bits())
+		return s.only(allowed.kinds()) && s.bits() <= allowed.bits()
 	}
 	return true
 }
@@ -364,23 +432,32 @@ type view struct {
 	first, last int64
 }
 
-// find is what is known of a name; ok is false where something is not.
-func (v view) find(name string) (s shape, ok bool) {
+// find is what is known of a name; class is zero where it is not the same in all days that have the name,
+// ok is false where something is not known.
+func (v view) find(name string) (k known, ok bool) {
 	v.census.mu.RLock()
 	defer v.census.mu.RUnlock()
 	return v.locked(name)
 }
 
-func (v view) locked(name string) (s shape, ok bool) {
+func (v view) locked(name string) (k known, ok bool) {
 	ok = true
+	mixed := false
 	for day, d := range v.census.days {
 		if day < v.first || day > v.last {
 			continue
 		}
-		s = s.with(d.names[name])
-		ok = ok && !d.unknown && d.names[tooWide] == 0
+		ok = ok && !d.unknown
+		if here, there := d.names[name]; there {
+			mixed = mixed || k.class != 0 && here.class != 0 && k.class != here.class
+			k.class = cmp.Or(here.class, k.class)
+			k.shape = k.shape.with(here.shape)
+		}
 	}
-	return s, ok
+	if mixed {
+		k.class = 0
+	}
+	return k, ok
 }
 
 // below reports whether there are names below a field.
@@ -407,13 +484,10 @@ func (v view) lockedBelow(field string) bool {
 // claim makes a claim if it holds now. Whoever made it calls release. One of nothing always holds.
 func (v view) claim(allowed map[string]shape, notBelow []string) (k *claim, ok bool) {
 	k = &claim{first: v.first, last: v.last, allowed: maps.Clone(allowed), notBelow: notBelow}
-	if len(allowed) > 0 {
-		k.allowed[tooWide] = 0
-	}
 	v.census.mu.Lock()
 	defer v.census.mu.Unlock()
 	for name := range k.allowed {
-		if s, known := v.locked(name); !known || !k.allows(name, s) {
+		if now, ok := v.locked(name); !ok || !k.allows(name, now.shape) {
 			return nil, false
 		}
 	}
@@ -438,7 +512,7 @@ func (v view) names() map[string]shape {
 	for day, d := range v.census.days {
 		if day >= v.first && day <= v.last {
 			for n, s := range d.names {
-				out[n] = out[n].with(s)
+				out[n] = out[n].with(s.shape)
 			}
 		}
 	}

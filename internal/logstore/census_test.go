@@ -118,8 +118,8 @@ func TestCensusIsOnTheDisk(t *testing.T) {
 		{103, "x", 0, false},
 		{104, "gone", 0, true},
 	} {
-		if s, ok := (view{c, tc.day, tc.day}).find(tc.name); s != tc.want || ok != tc.ok {
-			t.Errorf("day %d %s: %x %v, want %x %v", tc.day, tc.name, s, ok, tc.want, tc.ok)
+		if k, ok := (view{c, tc.day, tc.day}).find(tc.name); k.shape != tc.want || ok != tc.ok {
+			t.Errorf("day %d %s: %x %v, want %x %v", tc.day, tc.name, k.shape, ok, tc.want, tc.ok)
 		}
 	}
 	if err := c.note(noted(101, "y", isBool)); err != nil {
@@ -169,7 +169,7 @@ func TestClaimsBreak(t *testing.T) {
 		{"a field below", noted(100, "n.x", isText), true},
 		{"another kind", noted(100, "a", isInt), true},
 	} {
-		k, ok := view{c, 99, 101}.claim(map[string]shape{"a": isText}, []string{"n"})
+		k, ok := view{c, 99, 101}.claim(map[string]shape{"a": isText | anyBits<<kindBits}, []string{"n"})
 		if !ok {
 			t.Fatalf("%s: the claim does not hold", tc.name)
 		}
@@ -192,11 +192,43 @@ func TestClaimsBreak(t *testing.T) {
 			}
 		}
 	}
-	if err := c.note(noted(100, tooWide, isText)); err != nil {
+}
+
+// TestMarks: a row says which of its fields are not as they are in most rows of the day.
+func TestMarks(t *testing.T) {
+	c, err := openCensus(t.TempDir(), nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := (view{c, 99, 101}).claim(map[string]shape{"a": isText}, nil); ok {
-		t.Error("a claim holds though documents without columns came in")
+	defer func() {
+		if err := c.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	events := []event{
+		{shapes: []shaped{{"a", isText}, {"b", isInt | 3<<kindBits}, {"o", isObject}}},
+		{shapes: []shaped{{"a", isEmpty}, {"b", isNumber}, {"o", isObject}}},
+		{shapes: []shaped{{"a", isArray}, {"a", isArray | isText}, {"b", isText}, {"o", isText}}},
+		{time: dayNanos, shapes: []shaped{{"b", isText}}},
+	}
+	if err := c.note(events); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", ",a,", ",a,b,", ""} {
+		got := ""
+		for _, f := range events[i].columns {
+			got += f.Value
+		}
+		if got != want {
+			t.Errorf("event %d: %q, want %q", i, got, want)
+		}
+	}
+	long := []event{{shapes: []shaped{{strings.Repeat("x", oddMost), isArray}}}}
+	if err := c.note(long); err != nil {
+		t.Fatal(err)
+	}
+	if len(long[0].columns) != 1 || long[0].columns[0].Value != oddAll {
+		t.Errorf("the long list is %v", long[0].columns)
 	}
 }
 

@@ -24,8 +24,12 @@ const (
 	columnSeq     = "_seq"    // nanoseconds of ingestion, made unique
 	columnSource  = "_source" // the document as it came
 	columnPartial = "_partial"
+	columnOdd     = "_odd"     // the names whose values are not of the class they have in most rows
 	columnUndated = "_undated" // 1 where the document has no @timestamp
 )
+
+// oddAll is a list of odd names that is too long to be written.
+const oddAll = "*"
 
 const (
 	// maxRow is below the engine's limit of 2 MiB for a row, which it enforces by dropping the row.

@@ -148,7 +148,7 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	s.engine = openEngine(filepath.Join(s.options.Dir, "engine"), s.options.Retention)
-	if s.census, err = openCensus(filepath.Join(s.options.Dir, "census"), s.engine.PartitionList()); err != nil {
+	if s.census, err = openCensus(filepath.Join(s.options.Dir, "fields"), s.engine.PartitionList()); err != nil {
 		return err
 	}
 	// What a crash left of flush: it only takes space.
