@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"tocsin/internal/query/dsl"
-	"tocsin/internal/query/pipe"
 	"tocsin/internal/query/plan"
 	"tocsin/internal/row"
 )
@@ -28,8 +27,7 @@ func (b *Backend) Busy(ctx context.Context, r plan.Read, want plan.Busy, emit fu
 	if err != nil {
 		return false, cost, err
 	}
-	count := pipe.Aggregate{Func: "count", Written: "count", As: "count"}
-	g := o.groups(&plan.Aggregate{By: []pipe.By{want.Key}, Aggs: []pipe.Aggregate{count}})
+	g := o.groups(want.Aggregate())
 	if g == nil || !o.isoTime() || g.keys[0].kind == dsl.IndexDate {
 		return false, cost, nil
 	}

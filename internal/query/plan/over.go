@@ -48,6 +48,11 @@ func (c *Candidates) Busy() *Busy {
 	return &Busy{Key: c.Aggregate.By[0], Bin: time.Duration(c.Length), Least: (int64(most) + 2) / 2}
 }
 
+// Aggregate is the count of rows by the key alone.
+func (b Busy) Aggregate() *Aggregate {
+	return &Aggregate{By: []pipe.By{b.Key}, Aggs: []pipe.Aggregate{{Func: "count", Written: "count"}}}
+}
+
 // The columns of Candidates beside the keys'.
 const (
 	CandidateValue = "_candidate_value"
