@@ -96,6 +96,14 @@ var randomBounds = rapid.Custom(func(t *rapid.T) bounds {
 
 // Queries are those that every backend answers beside the random ones.
 var Queries = []string{
+	"* | newterms user.name, tags over 30m",
+	"user.name:* | newterms source.ip over 20m | fields source.ip, _time",
+	"* | missing by host.name over 10m",
+	"* | spike by user.name factor=1.5 baseline=2h",
+	"* | spike factor=1.1 baseline=3h seasonal=6h min=2",
+	"* | changed port, flag by user.name | table _time, user.name, port, flag, previous.port, previous.flag",
+	"* | sequence by host.name maxspan=30m [flag:true] ![port > 400] [user.name:root] until [event.code:4625]",
+	"* | sequence maxspan=20m [flag:false] with runs=2 ![user.name:root]",
 	"",
 	"*",
 	"user.name:root",
@@ -189,9 +197,11 @@ var randomQuery = rapid.Custom(func(t *rapid.T) string {
 	if rapid.IntRange(0, 3).Draw(t, "filtered") > 0 {
 		q = randomFilter.Draw(t, "filter")
 	}
-	switch rapid.IntRange(0, 5).Draw(t, "pipe") {
+	switch rapid.IntRange(0, 6).Draw(t, "pipe") {
 	case 0:
 		return q
+	case 6:
+		return q + " | " + randomDetection.Draw(t, "detection")
 	case 1:
 		return q + " | head " + fmt.Sprint(rapid.IntRange(1, 9).Draw(t, "n"))
 	case 2:
@@ -216,6 +226,22 @@ var randomQuery = rapid.Custom(func(t *rapid.T) string {
 			rapid.SampledFrom([]string{">", ">="}).Draw(t, "bound"), rapid.IntRange(1, 6).Draw(t, "floor"))
 	}
 	return q
+})
+
+var randomDetection = rapid.Custom(func(t *rapid.T) string {
+	key := rapid.SampledFrom([]string{"user.name", "host.name", "tags", "source.ip"}).Draw(t, "key")
+	over := rapid.IntRange(1, 60).Draw(t, "over")
+	switch rapid.IntRange(0, 4).Draw(t, "command") {
+	case 0:
+		return fmt.Sprintf("newterms %s over %dm | table _time, %s", key, over, key)
+	case 1:
+		return fmt.Sprintf("missing by %s over %dm", key, over)
+	case 2:
+		return fmt.Sprintf("spike by %s factor=1.%d baseline=%dm min=%d", key, over%10+1, over, over%3)
+	case 3:
+		return fmt.Sprintf("changed port by %s | table _time, %s, port, previous.port", key, key)
+	}
+	return fmt.Sprintf("sequence by %s maxspan=%dm [%s] [%s]", key, over, randomFilter.Draw(t, "first step"), randomFilter.Draw(t, "second step"))
 })
 
 type search struct {

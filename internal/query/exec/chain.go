@@ -238,6 +238,16 @@ func (b *builder) build() (op, *row.Schema, error) {
 		return b.convert(p)
 	case *pipe.IPLocation:
 		return b.ipLocation(p)
+	case *pipe.NewTerms:
+		return b.newTerms(p)
+	case *pipe.Missing:
+		return b.missing(p)
+	case *pipe.Spike:
+		return b.spike(p)
+	case *pipe.Changed:
+		return b.changed(p)
+	case *pipe.Sequence:
+		return b.sequence(p)
 	}
-	return nil, nil, fmt.Errorf("%s is a command of rules: it runs when a rule runs, not in a search", b.step.Pipe.Name())
+	return nil, nil, fmt.Errorf("%s cannot run", b.step.Pipe.Name())
 }

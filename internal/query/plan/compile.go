@@ -59,6 +59,7 @@ func (c *compiler) query(tree *pipe.Query, outer *Query) *Query {
 		columns = s.Out
 	}
 	q.Columns = columns
+	q.history = q.judge()
 	return q
 }
 

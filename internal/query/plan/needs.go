@@ -181,6 +181,30 @@ func (q *Query) before(s *Step, need set) set {
 		need.add(resolve(p.Field.Name)...)
 	case *pipe.Union:
 		timed()
+	case *pipe.NewTerms:
+		timed()
+		need.add(resolve(namesOf(p.Fields)...)...)
+	case *pipe.Changed:
+		timed()
+		for _, f := range p.Fields {
+			need.remove("previous." + f.Name)
+		}
+		need.add(resolve(namesOf(append(slices.Clone(p.Fields), p.By...))...)...)
+	case *pipe.Missing:
+		need = set{}
+		timed()
+		need.add(resolve(namesOf(p.By)...)...)
+	case *pipe.Spike:
+		need = set{}
+		timed()
+		need.add(resolve(namesOf(p.By)...)...)
+	case *pipe.Sequence:
+		need = set{}
+		timed()
+		need.add(resolve(namesOf(p.By)...)...)
+		for _, f := range s.Conditions {
+			filter(f)
+		}
 	case *pipe.Head, *pipe.Tail, *pipe.Append:
 	case *pipe.FillNull, *pipe.Replace:
 		// Without fields they work on all columns, of which those needed later are enough.

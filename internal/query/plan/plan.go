@@ -35,6 +35,7 @@ type Query struct {
 	Columns  Columns // what comes out
 	Warnings []string
 	options  Options
+	history  time.Duration
 }
 
 // Source is what is read.
@@ -62,6 +63,8 @@ type Step struct {
 	Conditions []*Filter
 	// Subs are the subsearches of join, append and union.
 	Subs []*Query
+	// Judged is what a detection command judges; nil for the other pipes.
+	Judged *Judged
 	// In and Out are the columns before and after the pipe.
 	In, Out Columns
 }

@@ -102,7 +102,8 @@ func TestMistakesKnownBeforeDataIsRead(t *testing.T) {
 	for _, text := range []string{
 		"* | count by a | where b = 1", "* | count | sort nosuch", "* | where match(a, \"(\")", "* | eval x=cidrmatch(\"10.0.0\", a)",
 		"* | count | timechart count", "* | lookup nosuch a", "* | table a | stats earliest(a)", "a:( | count", "* | search b:(", "* | count by a | search b:1",
-		"* | append [* | count | where x=1]", "[* | count | where x = 1]", "* | where relative_time(a, \"soon\") > 1", "* | newterms a over 1d",
+		"* | append [* | count | where x=1]", "[* | count | where x = 1]", "* | where relative_time(a, \"soon\") > 1", "* | spike by a factor=2 baseline=2d seasonal=1d",
+		"* | missing by last over 1d", "* | changed a by b | table _time, a | spike factor=2 baseline=1h | changed count",
 	} {
 		if _, err := plan.New(text, plan.Options{}); err == nil {
 			t.Errorf("%s: no error", text)

@@ -79,6 +79,16 @@ func (q *Query) Read(filter kql.Node) (read Read, covered int) {
 	if filter != nil && keepsAll(filter) {
 		read.Filter = nil
 	}
+	if !read.Earliest.IsZero() {
+		read.Earliest = read.Earliest.Add(-q.history)
+	}
+	switch matching := q.matching(); {
+	case matching == nil:
+	case read.Filter == nil:
+		read.Filter = matching
+	default:
+		read.Filter = kql.NewAnd(read.Filter, matching)
+	}
 	steps := q.Steps[q.Leading():]
 	read.Fields = q.needs(steps)
 	if len(steps) == 0 {

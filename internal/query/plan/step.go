@@ -357,36 +357,3 @@ func (c *compiler) union(subs []pipe.Subsearch, in Columns, q *Query) ([]*Query,
 	}
 	return queries, out
 }
-
-// detection compiles the commands that only rules have.
-func (c *compiler) detection(s *Step, q *Query) {
-	in := s.In
-	switch p := s.Pipe.(type) {
-	case *pipe.NewTerms:
-		c.known(p.Fields, in)
-	case *pipe.Changed:
-		c.known(append(slices.Clone(p.Fields), p.By...), in)
-		for _, f := range p.Fields {
-			s.Out = s.Out.with("previous." + f.Name)
-		}
-	case *pipe.Missing:
-		c.known(p.By, in)
-		s.Out = Columns{Names: append(namesOf(p.By), "last")}
-	case *pipe.Spike:
-		c.known(p.By, in)
-		s.Out = Columns{Names: append(namesOf(p.By), "count", "baseline", "first", "last")}
-	case *pipe.Sequence:
-		c.known(p.By, in)
-		for _, st := range p.Steps {
-			s.Conditions = append(s.Conditions, c.filter(st.Filter, q))
-		}
-		if p.Until != nil {
-			s.Conditions = append(s.Conditions, c.filter(*p.Until, q))
-		}
-		s.Out = Columns{Names: append(namesOf(p.By), "first", "last", "events")}
-	}
-	c.timed(s.Pipe, in)
-	if c.options.Window == 0 {
-		c.fail(s.Pipe.Span(), "", "%s is a command of rules: it needs what earlier runs of the rule have seen", s.Pipe.Name())
-	}
-}
