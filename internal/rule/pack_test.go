@@ -138,7 +138,8 @@ write an exception with a reason and an end, as [rules.md](rules.md) shows; the 
 
 Rules for SSH, Linux and web servers name no indices and read those of the source, since many shippers bring such logs; the others read
 what Beats and Elastic Agent write (`+"`winlogbeat-*`, `filebeat-*`, `logs*`"+`): change `+"`indices`"+` where yours are called otherwise. First-seen rules
-(`+"`newterms`"+`) speak of everything once while they learn: take them with `+"`--shadow`"+` for as long as they look back.
+(`+"`newterms`"+`) compare with what the source still holds: where that is less than they look back, everything is new to them once, so take them with
+`+"`--shadow`"+` at first.
 
 This page is written from the rules themselves by a test.
 `, len(entries))
@@ -195,11 +196,12 @@ func TestThePackFindsWhatIsInLogs(t *testing.T) {
 	}
 	lines.WriteString("Jul  1 10:01:00 web-1 sshd[921]: Accepted password for root from 203.0.113.7 port 5001 ssh2\n")
 	lines.WriteString("Jul  1 10:01:30 web-1 sudo:      www-data : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/bash\n")
+	lines.WriteString("Jul  1 10:01:35 web-1 sudo:      bob : TTY=pts/1 ; PWD=/home/bob ; USER=root ; COMMAND=/bin/bash\n")
 	lines.WriteString("Jul  1 10:01:40 web-1 useradd[950]: new user: name=toor, UID=0, GID=0, home=/root, shell=/bin/bash, from=/dev/pts/0\n")
 	found := foundIn(t, lines.String())
 	want := map[string]int{
 		"sshd-brute-force": 1, "sshd-password-spray": 1, "sshd-root-login": 1, "sshd-password-from-internet": 1, "sudo-not-allowed": 1, "sudo-root-shell": 1,
-		"linux-second-root": 1,
+		"linux-second-root": 1, "sshd-login-after-failures": 1, "sshd-new-source": 1, "sudo-first-use": 1,
 	}
 	for id, n := range want {
 		if found[id] != n {
