@@ -361,12 +361,16 @@ func (b *bench) disk(ctx context.Context, size int64) error {
 		var log int64
 		engine = 0
 		err := filepath.WalkDir(filepath.Join(b.dir, "store"), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return nil // what is merged meanwhile goes away
+			var info fs.FileInfo
+			if err == nil {
+				info, err = d.Info()
 			}
-			info, err := d.Info()
 			switch {
+			case errors.Is(err, fs.ErrNotExist): // merged meanwhile
+				return nil
 			case err != nil:
+				return err
+			case d.IsDir():
 			case strings.HasPrefix(path, filepath.Join(b.dir, "store", "log")+string(filepath.Separator)):
 				log += info.Size()
 			default:

@@ -245,7 +245,7 @@ var errChanged = errors.New("documents with values of other types came in while 
 
 // wanted reports whether documents of an index are read.
 func wanted(patterns []string, name string) bool {
-	included, any := false, false
+	included, all := false, true
 	for _, p := range patterns {
 		if out, minus := strings.CutPrefix(p, "-"); minus {
 			if glob(out, name) {
@@ -253,10 +253,10 @@ func wanted(patterns []string, name string) bool {
 			}
 			continue
 		}
-		any = true
+		all = false
 		included = included || glob(p, name)
 	}
-	return included || !any
+	return included || all
 }
 
 // rowMaker makes rows of documents.

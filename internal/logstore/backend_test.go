@@ -98,8 +98,13 @@ func (r *reshaper) object(prefix string, o map[string]any) {
 		}
 		if mode == 7 && r.random.IntN(6) == 0 {
 			o[name] = []any{
-				"5", json.Number("5"), json.Number("5.0"), json.Number("1e3"), true, nil, "", []any{}, []any{[]any{"root"}},
-				map[string]any{"x": "root"}, map[string]any{}, []any{map[string]any{"x": 1}}, "[", `["root"`, "2024-07-01", "\x00",
+				"5", json.Number("5"), json.Number("5.0"), json.Number("1e3"), true, nil, "",
+				[]any{},
+				[]any{[]any{"root"}},
+				map[string]any{"x": "root"},
+				map[string]any{},
+				[]any{map[string]any{"x": 1}},
+				"[", `["root"`, "2024-07-01", "\x00",
 				json.Number("-0"), json.Number("123456789012345678901234567890"), "10.0.0.1", "::ffff:10.0.0.1",
 			}[r.random.IntN(20)]
 		}
