@@ -110,7 +110,8 @@ func TestSearchRefusesHalfACluster(t *testing.T) {
 		{"--index needs a cluster", []string{"--index", "logs-*"}},
 		{"exclude each other", []string{"--url", "http://127.0.0.1:9", "--index", "a", "--source", "siem"}},
 		{"there are siem, own", []string{"--config", cfg, "--source", "nope"}},
-		{"embedded engine", []string{"--config", cfg, "--source", "own"}},
+		{"embedded engine: leave one out", []string{"--config", cfg, "--source", "own", "--parse", "sshd"}},
+		{"--timeout", []string{"--config", cfg, "--source", "siem", "--timeout", "soon"}},
 		{"leave one out", []string{"--config", cfg, "--source", "siem", "--input", filepath.Join(t.TempDir(), "x")}},
 		{"not a URL", []string{"--url", "http://user:secret@[", "--index", "a"}},
 	} {
