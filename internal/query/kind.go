@@ -83,6 +83,50 @@ func (q *Query) Sliding() (w Sliding, ok bool) {
 	return w, false
 }
 
+// Command is a detection command.
+type Command struct {
+	// Name is that of the pipe: newterms, missing, spike, changed or sequence.
+	Name string
+	// By are the columns that name a key; nil where each document speaks for itself.
+	By []string
+	// Length is the time it looks at: what newterms and missing look over, the bucket of spike, the most that a
+	// sequence lasts.
+	Length time.Duration
+	// History is how long after its time an event can change what is said.
+	History time.Duration
+	// Waits says of a sequence that it is whole only Length after it began, when what must not come has not.
+	Waits bool
+}
+
+// Command is the search's detection command; ok is false where it has none.
+func (q *Query) Command() (c Command, ok bool) {
+	for _, s := range q.plan.Steps {
+		if s.Judged == nil {
+			continue
+		}
+		c.Name, c.History = s.Pipe.Name(), s.Judged.History
+		var by []pipe.Field
+		switch p := s.Pipe.(type) {
+		case *pipe.NewTerms:
+			c.Length, _ = p.Over.Fixed()
+		case *pipe.Missing:
+			c.Length, _ = p.Over.Fixed()
+			by = p.By
+		case *pipe.Spike:
+			c.Length, by = s.Judged.Buckets.Length, p.By
+		case *pipe.Sequence:
+			c.Length, _ = p.MaxSpan.Fixed()
+			c.Waits = p.Steps[len(p.Steps)-1].Not
+			by = p.By
+		}
+		for _, f := range by {
+			c.By = append(c.By, f.Name)
+		}
+		return c, true
+	}
+	return c, false
+}
+
 // Pipes are the pipes of the search, each as text in its canonical form.
 func (q *Query) Pipes() []string {
 	var out []string
@@ -100,7 +144,8 @@ func (q *Query) Events() string {
 	return strings.TrimSpace(tree.String())
 }
 
-// By are the columns by which the last aggregation of the search groups; nil where it has none.
+// By are the columns by which the last aggregation or detection command of the search groups; nil where it has
+// none.
 func (q *Query) By() (by []string) {
 	for _, s := range q.plan.Steps {
 		switch p := s.Pipe.(type) {
@@ -114,11 +159,20 @@ func (q *Query) By() (by []string) {
 			for _, f := range append(p.By[:len(p.By):len(p.By)], p.Fields...) {
 				by = append(by, f.Name)
 			}
+		case *pipe.NewTerms:
+			by = names(p.Fields)
+		case *pipe.Changed:
+			by = names(p.By)
+		case *pipe.Missing:
+			by = names(p.By)
+		case *pipe.Spike:
+			by = names(p.By)
+		case *pipe.Sequence:
+			by = names(p.By)
 		}
 	}
 	return by
 }
-
 
 // Row is one row of an answer.
 type Row = row.Row
