@@ -16,6 +16,7 @@ type events struct {
 	span  time.Duration
 	total int
 	made  int
+	odd   int // one in so many has two users
 }
 
 func newEvents(seed uint64, total int, first time.Time, span time.Duration) *events {
@@ -54,11 +55,15 @@ func (e *events) next(to *bytes.Buffer) (length int) {
 	ip := fmt.Sprintf("10.%d.%d.%d", e.dice.IntN(4), e.dice.IntN(64), e.dice.IntN(256))
 	port := 1024 + e.dice.IntN(60_000)
 	host := e.dice.IntN(200)
+	name := `"` + user + `"`
+	if e.odd > 0 && e.dice.IntN(e.odd) == 0 {
+		name = `["` + user + `","root"]`
+	}
 	to.WriteString("{\"create\":{}}\n")
 	before := to.Len()
-	fmt.Fprintf(to, `{"@timestamp":"%s","event":{"action":"%s","category":["%s"],"outcome":"%s","duration":%d},"user":{"name":"%s","id":"%d"},`+
+	fmt.Fprintf(to, `{"@timestamp":"%s","event":{"action":"%s","category":["%s"],"outcome":"%s","duration":%d},"user":{"name":%s,"id":"%d"},`+
 		`"source":{"ip":"%s","port":%d},"host":{"name":"host-%03d"},"process":{"name":"%s","pid":%d},"message":"`+k.message+`"`,
-		at.Format("2006-01-02T15:04:05.000Z"), k.action, k.category, outcome, e.dice.IntN(1_000_000), user, 1000+len(user),
+		at.Format("2006-01-02T15:04:05.000Z"), k.action, k.category, outcome, e.dice.IntN(1_000_000), name, 1000+len(user),
 		ip, port, host, k.process, 1+e.dice.IntN(32_768), word, user, ip, port)
 	switch e.dice.IntN(4_000) {
 	case 0:

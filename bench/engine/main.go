@@ -59,6 +59,7 @@ func run(ctx context.Context) (err error) {
 		span      = flag.Duration("span", 6*time.Hour, "time the events are spread over; it ends a minute ago")
 		runs      = flag.Int("runs", 21, "runs of each search")
 		load      = flag.Duration("load", 10*time.Second, "how long 50 searches a second are sent")
+		odd       = flag.Int("odd", 0, "one event in so many has two users instead of one; 0 is none")
 		seed      = flag.Uint64("seed", 1, "of the events")
 	)
 	flag.Parse()
@@ -78,6 +79,7 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	e := newEvents(*seed, *documents, b.last.Add(-*span), *span)
+	e.odd = *odd
 	size, err := b.ingest(ctx, e, *batch, *clients)
 	if err != nil {
 		return err
