@@ -440,7 +440,10 @@ func routeOf(r config.Route, path string, s *config.Slack) (policy.Route, error)
 	if !out.Solo {
 		out.GroupBy = r.GroupBy
 	}
-	if out.Channel == "" && s != nil { // a webhook has one channel, which it does not tell
+	switch {
+	case s == nil: // nothing can be said anywhere
+		out.Channel = ""
+	case out.Channel == "": // a webhook has one channel, which it does not tell
 		out.Channel = "webhook"
 	}
 	if r.Match != "" {

@@ -154,6 +154,9 @@ func (p *Policy) Judge(now time.Time, a *alert.Alert) (Verdict, error) {
 		}
 		route = &route.Routes[next]
 	}
+	if route.Channel == "" {
+		return Verdict{Kept: Excluded, Reason: "no Slack is configured: it is kept, and nothing is said"}, f.err
+	}
 	by := f.group(route)
 	if f.err != nil {
 		return Verdict{}, f.err

@@ -224,3 +224,14 @@ func TestASourceKeepsItsAlertBack(t *testing.T) {
 		t.Errorf("withdrawn: %+v, %v", v, err)
 	}
 }
+
+func TestWithoutAChannelAnAlertIsKeptAndNothingIsSaid(t *testing.T) {
+	p, err := policy.New(policy.Options{Root: policy.Route{Path: "route", Interval: time.Minute}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := p.Judge(time.Now(), &alert.Alert{Source: "siem", SourceID: "1"})
+	if err != nil || v.Kept != policy.Excluded || !strings.Contains(v.Reason, "no Slack") {
+		t.Errorf("%+v, %v", v, err)
+	}
+}

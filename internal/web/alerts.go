@@ -204,9 +204,13 @@ func steps(e ledger.Entry) []string {
 	if e.Alert.Late {
 		late = ", late: its time had been read before, and a sweep found it"
 	}
-	out := []string{
-		fmt.Sprintf("%s  the rule %q wrote it to %s", at(e.Alert.Time), e.Alert.Rule.Name, e.Alert.Index),
-		fmt.Sprintf("%s  Tocsin read it from %s%s", at(e.SeenAt), e.Alert.Source, late),
+	var out []string
+	if e.Alert.Index == "" { // a rule of ours
+		out = append(out, fmt.Sprintf("%s  what the rule %q looks for began", at(e.Alert.Time), e.Alert.Rule.Name),
+			fmt.Sprintf("%s  Tocsin found it in %s%s", at(e.SeenAt), e.Alert.Source, late))
+	} else {
+		out = append(out, fmt.Sprintf("%s  the rule %q wrote it to %s", at(e.Alert.Time), e.Alert.Rule.Name, e.Alert.Index),
+			fmt.Sprintf("%s  Tocsin read it from %s%s", at(e.SeenAt), e.Alert.Source, late))
 	}
 	switch {
 	case e.Decision != ledger.Forward:
