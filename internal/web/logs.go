@@ -5,18 +5,21 @@ import (
 	"strings"
 )
 
-// shippers gives logs what log shippers ask of Elasticsearch, and what browsers ask to pages, which is
-// nil where there is no other page than those with a pattern of their own.
+// shippers gives logs what log shippers ask of Elasticsearch, and what browsers ask to pages. Logs is nil
+// where no events are taken, and pages where there is no other page than those with a pattern of their own.
 func shippers(logs, pages http.Handler) http.Handler {
 	if pages == nil {
 		pages = http.NotFoundHandler()
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if forElasticsearch(r) {
+		switch {
+		case logs != nil && forElasticsearch(r):
 			logs.ServeHTTP(w, r)
-			return
+		case logs == nil && strings.HasSuffix(r.URL.Path, "/_bulk"):
+			fail(w, http.StatusNotFound, "events are not taken here: the configuration has no embedded source; add one under sources, with kind: embedded")
+		default:
+			pages.ServeHTTP(w, r)
 		}
-		pages.ServeHTTP(w, r)
 	})
 }
 

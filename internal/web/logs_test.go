@@ -100,3 +100,16 @@ func TestTheSocketAnswersMore(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutAnEngineEventsAreNotTaken(t *testing.T) {
+	w := newWebOf(t, nil, nil)
+	for _, path := range []string{"/_bulk", "/logs/_bulk"} {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("{}\n"))
+		r.Host = "localhost"
+		answer := httptest.NewRecorder()
+		w.Loopback().ServeHTTP(answer, r)
+		if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "kind: embedded") {
+			t.Errorf("%s: %d %s", path, answer.Code, answer.Body)
+		}
+	}
+}

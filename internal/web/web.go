@@ -74,12 +74,7 @@ func New(o Options) (*Web, error) {
 		w.mux.HandleFunc("GET /{$}", w.home)
 		w.mux.HandleFunc("GET /page.css", style)
 	}
-	if w.logs != nil {
-		rest = shippers(w.logs, rest)
-	}
-	if rest != nil {
-		w.mux.Handle("/", rest)
-	}
+	w.mux.Handle("/", shippers(w.logs, rest))
 	w.local = http.NewServeMux()
 	w.local.Handle("/", w.mux)
 	for pattern, h := range o.Local {
