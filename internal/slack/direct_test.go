@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -121,7 +121,7 @@ func TestWhatCannotHaveLeftIsToldFromWhatMayHave(t *testing.T) {
 		t.Errorf("a context that has ended: wrote %t, %v", wrote, err)
 	}
 	secure := httptest.NewUnstartedServer(http.HandlerFunc(echo))
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	if _, wrote, err := ask(t.Context(), d, secure.URL+"/", "a"); wrote || err == nil || !strings.Contains(err.Error(), "certificate") {
@@ -151,7 +151,9 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func TestAProxyIsLeftToTheTransport(t *testing.T) {
 	asked := false
 	d := &direct{
-		proxy: func(*http.Request) (*url.URL, error) { return &url.URL{Scheme: "http", Host: "proxy.example:3128"}, nil },
+		proxy: func(*http.Request) (*url.URL, error) {
+			return &url.URL{Scheme: "http", Host: "proxy.example:3128"}, nil
+		},
 		rest: roundTripper(func(*http.Request) (*http.Response, error) {
 			asked = true
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(bytes.NewReader(nil))}, nil
