@@ -19,9 +19,13 @@ const farFuture = 100 * 365 * 24 * time.Hour
 
 var engineOnce sync.Once
 
+// engineMemory is what the engine reckons its caches and parts in memory by, instead of by the machine's
+// memory: it is a guest in this process.
+const engineMemory = "1GiB"
+
 // prepareEngine makes the process fit for the engine, once. The engine reads its settings from the global
 // flag set and panics when that was never parsed; this program has other flags, so an empty command line
-// is parsed, which leaves every setting at its default. Its log goes to the logger of the first store.
+// is parsed, which leaves the settings at their defaults. Its log goes to the logger of the first store.
 func prepareEngine(log *slog.Logger) error {
 	var err error
 	engineOnce.Do(func() {
@@ -31,6 +35,9 @@ func prepareEngine(log *slog.Logger) error {
 			}
 		}
 		if err = flag.Set("loggerLevel", "ERROR"); err != nil {
+			return
+		}
+		if err = flag.Set("memory.allowedBytes", engineMemory); err != nil {
 			return
 		}
 		logger.SetOutputForTests(&engineLog{log: log})
