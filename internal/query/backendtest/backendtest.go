@@ -103,9 +103,6 @@ func answer(backend exec.Backend, text string, b bounds, o exec.Options) ([]stri
 	outcome, err := exec.Run(context.Background(), q, o, exec.Sink{
 		Columns: func(names []string) error {
 			columns = slices.Clone(names)
-			if q.Columns.Open { // their order is that in which a backend's documents were met
-				slices.Sort(columns)
-			}
 			out = append(out, strings.Join(columns, " "))
 			order = make([]int, len(columns))
 			for i, n := range columns {

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"slices"
 
 	"tocsin/internal/query/plan"
@@ -99,8 +100,8 @@ func (o *sinkOp) flush() error {
 	return nil
 }
 
-// discover finds the columns that have values: first those of the documents, as they were met, then
-// those that pipes made.
+// discover finds the columns that have values: first those of the documents by name, for in which order
+// a source reads them is its own affair, then those that pipes made.
 func (o *sinkOp) discover() {
 	used := make([]bool, o.schema.Len())
 	for i := range o.held {
@@ -112,10 +113,18 @@ func (o *sinkOp) discover() {
 	if o.query.Columns.First {
 		o.place(made)
 	}
-	for s, n := range o.schema.Names() {
+	all := o.schema.Names()
+	var found []int
+	for s, n := range all {
 		if used[s] && !slices.Contains(made, n) {
-			o.names, o.slots = append(o.names, n), append(o.slots, s)
+			found = append(found, s)
 		}
+	}
+	if !o.query.Columns.First { // what came after known columns was made by a pipe, which has its own order
+		slices.SortFunc(found, func(a, b int) int { return cmp.Compare(all[a], all[b]) })
+	}
+	for _, s := range found {
+		o.names, o.slots = append(o.names, all[s]), append(o.slots, s)
 	}
 	if !o.query.Columns.First {
 		o.place(made)
