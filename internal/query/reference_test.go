@@ -279,6 +279,7 @@ func FuzzQuery(f *testing.F) {
 		`| bin bins=3 a | chart sum(a) over a by b`, `| streamstats window=2 time_window=1s sum(a) by c`, `| spath input=g path=h{1}.i | transaction a`,
 		`| eval z=strftime(a, "%Q %5N"), y=strptime(b, "%c"), w=substr(b, -9, a), v=round(d.f, -400), u=tostring(a, "duration")`,
 		`| join a [* | table a b] | append [x] | union [* | head 1] | convert ctime(a) memk(b) dur2sec(c)`, `| replace "*" with "**" in b | fillnull | top b by c`,
+		`| newterms c, ip over 1d | changed a, b by c`, `| missing over 1ms`, `| spike by c factor=1.5 baseline=1s seasonal=1w`, `| sequence by ip [a:1] with runs=2 ![b:x] [*] until [c:2]`,
 	} {
 		f.Add(s)
 	}

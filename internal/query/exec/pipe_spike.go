@@ -28,8 +28,10 @@ func (b *builder) spike(p *pipe.Spike) (op, *row.Schema, error) {
 		return nil, nil, err
 	}
 	out := b.columnSchema()
-	o := &spikeOp{detectOp: b.detect(), by: b.fieldKeys(b.slots(p.By)), factor: factor, least: max(int64(p.Min), 1), buckets: b.step.Judged.Buckets,
-		counts: map[string]*keyed[map[int64]int64]{}}
+	o := &spikeOp{
+		detectOp: b.detect(), by: b.fieldKeys(b.slots(p.By)), factor: factor, least: max(int64(p.Min), 1), buckets: b.step.Judged.Buckets,
+		counts: map[string]*keyed[map[int64]int64]{},
+	}
 	o.length = int64(o.buckets.Length)
 	for i, n := range []string{"count", "baseline", "first", "last"} {
 		o.columns[i] = out.Slot(n)
