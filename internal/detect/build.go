@@ -63,6 +63,11 @@ func (r *ruleset) ofDocument(s *Stored, d *document) (alert.Alert, error) {
 
 // ofWindow makes the alert of an episode.
 func (r *ruleset) ofWindow(s *Stored) (alert.Alert, error) {
+	if r.search.carries && len(s.Best.Samples) == 1 {
+		one := s.Best.Samples[0]
+		a, err := r.ofDocument(s, &document{Sample: one, At: s.First, Columns: s.Best.Row})
+		return r.told(a), err
+	}
 	a := r.base(s)
 	w := &s.Best
 	a.Document = rowBody([][]Column{w.Row}, append(s.Samples[:len(s.Samples):len(s.Samples)], w.Samples...))
@@ -81,13 +86,18 @@ func (r *ruleset) ofWindow(s *Stored) (alert.Alert, error) {
 		return a, err
 	}
 	a.Reason, err = r.reason(&a, fields, func() string { return r.search.ofWindow(w) })
+	return r.told(a), err
+}
+
+// told is the alert with a sentence that says what became of it.
+func (r *ruleset) told(a alert.Alert) alert.Alert {
 	switch {
 	case a.Withdrawn:
 		a.Reason = "Withdrawn, for what came late undid it: " + a.Reason
 	case a.MergedInto != "":
 		a.Reason = "Part of a longer alert: " + a.Reason
 	}
-	return a, err
+	return a
 }
 
 // weigh sets what the alert's fields say of its severity, host and user, and gives the fields.

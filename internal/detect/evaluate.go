@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"tocsin/internal/alert"
@@ -194,6 +196,13 @@ func (e *evaluation) single(span Span, windows []Window) error {
 	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.key, b.key)) })
 	for _, p := range places {
 		name := func(first int64, try int) string {
+			if e.rule.search.carries {
+				parts := strings.Split(p.key, "\x00")
+				row, err := strconv.Atoi(parts[len(parts)-1])
+				if err == nil && len(parts) == 3 {
+					return documentID(e.rule.rule.ID, e.rule.source.Name, parts[0], parts[1], row+try)
+				}
+			}
 			if e.rule.search.kind == rangeWise {
 				return rowID(e.rule.rule.ID, p.at, fmt.Sprint(p.key, "/", try))
 			}

@@ -212,7 +212,7 @@ func episodes(t testing.TB, entries []ledger.Entry, key string) []string {
 		if first.IsZero() {
 			first, last = a.Event, a.Event
 		}
-		out = append(out, fmt.Sprintf("%s %s %s", who, first.Format(time.TimeOnly), last.Format(time.TimeOnly)))
+		out = append(out, fmt.Sprintf("%s %s %s", who, first.Format(time.TimeOnly), last.Add(1).Format(time.TimeOnly)))
 	}
 	slices.Sort(out)
 	return out
@@ -225,7 +225,7 @@ func perfect(t testing.TB, search string, window time.Duration, events []event) 
 	for _, e := range events {
 		all.WriteString(e.json() + "\n")
 	}
-	q, err := query.Compile(search, query.Options{Window: window})
+	q, err := query.Compile(search, query.Options{Window: window, Latest: bubbleStart.Add(whole - 10*time.Minute)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func perfect(t testing.TB, search string, window time.Duration, events []event) 
 	out := []string{}
 	for i := range result.Rows {
 		r := &result.Rows[i]
-		if q.Kind() == query.RowWise {
+		if r.Doc != nil {
 			var e struct {
 				At   time.Time `json:"@timestamp"`
 				User struct{ Name string }
@@ -257,6 +257,22 @@ func perfect(t testing.TB, search string, window time.Duration, events []event) 
 				t.Fatal(err)
 			}
 			return when.Format(time.TimeOnly)
+		}
+		if c, ok := q.Command(); ok && c.Name == "missing" {
+			last, err := time.Parse(time.RFC3339Nano, value("last"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, fmt.Sprintf("%s %s %s", value("user.name"), at("last"), last.Add(c.Length).Format(time.TimeOnly)))
+			continue
+		}
+		if c, ok := q.Command(); ok && c.Waits {
+			first, err := time.Parse(time.RFC3339Nano, value("first"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, fmt.Sprintf("%s %s %s", value("user.name"), at("first"), first.Add(c.Length).Format(time.TimeOnly)))
+			continue
 		}
 		out = append(out, fmt.Sprintf("%s %s %s", value("user.name"), at("first"), at("last")))
 	}
@@ -324,6 +340,12 @@ var laws = []struct{ name, search string }{
 	{"more than three", `event.action:ssh_login | count by user.name | search count > 3`},
 	{"few", `event.action:ssh_login | count by user.name | search count <= 2`},
 	{"exactly three", `event.action:ssh_login | count by user.name | where count == 3`},
+	{"newterms", `event.action:ssh_login and not user.name: heart | newterms user.name over 20m`},
+	{"changed", `event.action:ssh_login and not user.name: heart | changed n by user.name`},
+	{"missing", `event.action:ssh_login and not user.name: heart | missing by user.name over 20m`},
+	{"spike", `event.action:ssh_login and not user.name: heart | spike by user.name factor=2 baseline=30m min=2`},
+	{"sequence", `event.action:ssh_login | sequence by user.name maxspan=15m [n >= 3] [n < 30]`},
+	{"sequence that waits", `event.action:ssh_login | sequence by user.name maxspan=15m [n >= 3] ![n < 30]`},
 }
 
 // TestWhatStandsIsWhatOnePerfectRunFinds is the law of detection: over alerts not withdrawn, after following
@@ -341,6 +363,11 @@ func TestWhatStandsIsWhatOnePerfectRunFinds(t *testing.T) {
 				start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when the clock of a bubble begins
 				l := anyLife(rt, start)
 				synctest.Test(t, func(t *testing.T) {
+					if strings.Contains(law.search, "heart") { // what shows that the source lives
+						for at := -2 * time.Hour; at < whole; at += 5 * time.Minute {
+							l.events = append(l.events, event{At: start.Add(at), In: start.Add(max(at, 0) + time.Second), User: "heart"})
+						}
+					}
 					got = l.live(t, dir, law.search, start)
 					want = perfect(t, law.search, 10*time.Minute, l.events)
 				})

@@ -139,15 +139,17 @@ func (d *Detector) run(ctx, whole context.Context, t task) error {
 		}
 	}
 	span = t.timing.whole(span, micros)
-	f := &found{}
-	if !span.Empty() {
-		if f, err = set.search.find(ctx, backend, span, now); err != nil {
-			return err
-		}
-	}
+	// What came late is looked for first: an event that comes after that is found the next time, and what is
+	// judged below knows of all that was found.
 	var came *came
 	if !t.catch {
 		if came, err = d.cameLate(ctx, set, backend, &memory, t.timing, now); err != nil {
+			return err
+		}
+	}
+	f := &found{}
+	if !span.Empty() {
+		if f, err = set.search.find(ctx, backend, span, now); err != nil {
 			return err
 		}
 	}

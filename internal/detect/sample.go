@@ -20,7 +20,7 @@ const (
 // illustrate adds to the alerts of windows found for the first time some of the documents they were made of.
 // An alert without any is as good: what fails here is no failure of the run.
 func (e *evaluation) illustrate(ctx context.Context, b query.Backend, log *slog.Logger) {
-	if e.rule.search.kind != windowed {
+	if e.rule.search.kind != windowed || e.rule.search.carries {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, sampleWithin)

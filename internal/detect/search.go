@@ -39,6 +39,10 @@ type search struct {
 	measure string
 	subject string
 	bound   string
+	// commanded is the detection command that judges; the zero Command without one. carries says that what it
+	// says is said of a document.
+	commanded query.Command
+	carries   bool
 	// text is the search in its canonical form, events that for the documents it looks at.
 	text, events string
 
@@ -67,9 +71,13 @@ func newSearch(r *rule.Rule, source *Source, lookups map[string]*query.Table) (*
 	switch s.kind {
 	case rowWise:
 	case windowed:
+		if c, ok := q.Command(); ok {
+			s.command(c)
+			break
+		}
 		w, ok := q.Sliding()
 		if !ok {
-			return nil, errors.New("this version runs no detection commands in rules: write an aggregation, such as count by user.name | search count > 10")
+			return nil, errors.New("the search looks at windows of no fixed length: write a duration such as over 5m")
 		}
 		s.window, s.reach, s.joins = w.Length, w.Length, int64(w.Length)
 		s.by = w.By
@@ -94,6 +102,9 @@ func (s *search) find(ctx context.Context, b query.Backend, span Span, now time.
 	case rowWise:
 		return s.findDocuments(ctx, b, span, now)
 	case windowed:
+		if s.commanded.Name != "" {
+			return s.findVerdicts(ctx, b, span, now)
+		}
 		return s.findWindows(ctx, b, span, now)
 	}
 	f := &found{}

@@ -101,7 +101,7 @@ func (d *Detector) prepare(e *rule.Entry) (*ruleset, error) {
 	}
 	set := &ruleset{rule: r, revision: e.Revision(), source: source, search: s}
 	every := r.Every.Microseconds()
-	set.timing = timing{Every: every, Lookback: r.Lookback.Fixed.Microseconds(), Grid: every, Reach: s.reach.Microseconds(), Ticks: s.ticks, Chunk: max(every, time.Hour.Microseconds())}
+	set.timing = timing{Every: every, Lookback: r.Lookback.Fixed.Microseconds(), Grid: every, Reach: s.reach.Microseconds(), Ticks: s.ticks, Chunk: max(every, time.Hour.Microseconds(), s.reach.Microseconds())}
 	if !s.ticks {
 		set.timing.Grid = min(every, time.Millisecond.Microseconds())
 		if s.joins > 0 {
