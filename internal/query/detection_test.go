@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tocsin/internal/query"
+	"tocsin/internal/query/exec"
 	"tocsin/internal/query/files"
 	"tocsin/internal/row"
 )
@@ -295,5 +297,26 @@ func TestDetectionTellsWhatItIs(t *testing.T) {
 	}
 	if _, ok := q.Detection(); ok {
 		t.Error("count is no detection command")
+	}
+}
+
+func TestDetectionCommandsNameTheLimitTheyWouldPass(t *testing.T) {
+	var lines []string
+	for i := range 1000 {
+		lines = append(lines, fmt.Sprintf(`{"@timestamp":%q,"u":"user %d","n":%d}`, refTime(i), i, i%2))
+	}
+	for _, text := range []string{
+		"newterms u over 1h", "missing by u over 1h", "spike by u factor=2 baseline=1h", "changed n by u", "sequence by u maxspan=1h [n:0] [n:1]",
+	} {
+		q, err := query.Compile("* | "+text, query.Options{Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &files.Backend{Main: files.Input{Path: "-", Reader: strings.NewReader(strings.Join(lines, "\n"))}}
+		_, err = q.Run(context.Background(), query.RunOptions{Backend: b, MaxMemory: 20_000})
+		var limit *exec.LimitError
+		if !errors.As(err, &limit) || !strings.HasPrefix(text, limit.Pipe) {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
