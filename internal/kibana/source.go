@@ -37,7 +37,7 @@ type Options struct {
 	SweepEvery time.Duration
 	// KibanaURL is where people open Kibana; empty takes the links the documents carry.
 	KibanaURL string
-	// PageSize is how many documents one batch has at most; 0 is 200.
+	// PageSize is how many documents one batch has at most; 0 is 120.
 	PageSize int
 	Log      *slog.Logger
 	// Registerer takes the metrics; nil registers none.
@@ -49,7 +49,7 @@ const (
 	defaultOverlap    = 10 * time.Minute
 	defaultSweep      = 24 * time.Hour
 	defaultSweepEvery = 10 * time.Minute
-	defaultPageSize   = 200
+	defaultPageSize   = 120
 
 	// relocateEvery is how often an index that was not there, or not readable, is asked for again.
 	relocateEvery = time.Minute
