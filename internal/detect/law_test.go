@@ -291,7 +291,7 @@ type life struct {
 }
 
 const (
-	lives   = 12               // of each rule
+	lives   = 6                // of each rule
 	whole   = 4 * time.Hour    // a life; the last hour is quiet
 	settled = 10 * time.Minute // the rule has run by then
 )
