@@ -88,11 +88,13 @@ func TestARuleHoldsItsAlertsBack(t *testing.T) {
 		{"shadow", "enabled: shadow", map[alert.Fate]int{alert.Shadow: 10}, "shadow mode"},
 		{
 			"exception", "exceptions: [{match: 'user.name: u0', reason: a scanner of ours}]",
-			map[alert.Fate]int{alert.Pending: 5, alert.Excluded: 5}, "a scanner of ours",
+			map[alert.Fate]int{alert.Pending: 5, alert.Excluded: 5},
+			"a scanner of ours",
 		},
 		{
 			"an exception that has ended", "exceptions: [{match: 'user.name: u0', reason: a scanner of ours, until: 1999-01-01}]",
-			map[alert.Fate]int{alert.Pending: 10}, "",
+			map[alert.Fate]int{alert.Pending: 10},
+			"",
 		},
 		{
 			"the same again", "dedupe_by: [user.name]\nsame_again_after: 4m", // of each user at 1 3 5 7 9 and 2 4 6 8 10 minutes
@@ -100,11 +102,13 @@ func TestARuleHoldsItsAlertsBack(t *testing.T) {
 		},
 		{
 			"a field that is not there is never the same", "dedupe_by: [host.name]\nsame_again_after: 4m",
-			map[alert.Fate]int{alert.Pending: 10}, "",
+			map[alert.Fate]int{alert.Pending: 10},
+			"",
 		},
 		{
 			"higher severity is never the same", "same_again_after: 1d\nseverity: {field: n, values: {\"3\": high, \"5\": critical}, default: low}",
-			map[alert.Fate]int{alert.Pending: 3, alert.Suppressed: 7}, "same_again_after",
+			map[alert.Fate]int{alert.Pending: 3, alert.Suppressed: 7},
+			"same_again_after",
 		},
 		{"hours to run", "schedule: {runs: '00:00-00:05'}", map[alert.Fate]int{alert.Pending: 4}, ""},
 		{"hours to speak", "schedule: {speaks: '08:00-18:00'}", map[alert.Fate]int{alert.Silenced: 10}, "outside the hours"},
