@@ -87,7 +87,8 @@ func (s *scan) run(ctx context.Context) error {
 	if stats.RowsCount() == 0 {
 		return nil
 	}
-	all := span{stats.MinTimestamp, stats.MaxTimestamp}
+	held := s.store.held(&stats)
+	all := held
 	if !s.outlook.clocked() {
 		return s.sorted(ctx, all, "", false, s.clock)
 	}
@@ -99,8 +100,7 @@ func (s *scan) run(ctx context.Context) error {
 	}
 	if all.from <= all.to {
 		rows := float64(stats.RowsCount())
-		density := rows / (float64(stats.MaxTimestamp) - float64(stats.MinTimestamp) + 1)
-		if err := s.times(ctx, all, density); err != nil {
+		if err := s.times(ctx, all, rows/held.length()); err != nil {
 			return err
 		}
 	}

@@ -179,3 +179,33 @@ func store(t *testing.T, s *logstore.Store, operations []logstore.Operation) {
 		}
 	}
 }
+
+// Until the first events of a day are in the engine's parts, it knows no times of that day: what the other
+// days hold must be found all the same.
+func TestTheFirstEventOfADayHidesNoOtherDay(t *testing.T) {
+	s := open(t)
+	at := func(day int) logstore.Operation {
+		return logstore.Operation{Index: "logs", Source: fmt.Appendf(nil, `{"@timestamp":"2026-11-%02dT10:00:00Z","n":1}`, day)}
+	}
+	store(t, s, []logstore.Operation{at(10)})
+	for _, day := range []int{11, 9} {
+		if _, err := s.Ingest(t.Context(), []logstore.Operation{at(day)}, false); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"* | where n = 1 | fields n", "", "* | count by n over 5m"} {
+			q, err := query.Compile(text, query.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := q.Run(t.Context(), query.RunOptions{Backend: logstore.NewBackend(s, nil)})
+			if err != nil || len(r.Rows) == 0 {
+				t.Errorf("%q after the first event of day %d: %d rows, %v", text, day, len(r.Rows), err)
+			}
+		}
+		found := 0
+		err := s.Scan(t.Context(), logstore.Search{}, func(logstore.Document) error { found++; return nil })
+		if err != nil || found == 0 {
+			t.Errorf("after the first event of day %d: %d documents, %v", day, found, err)
+		}
+	}
+}

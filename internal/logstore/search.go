@@ -74,10 +74,10 @@ func (s *Store) Scan(ctx context.Context, q Search, visit func(Document) error) 
 	}
 	var stats logstorage.StorageStats
 	s.engine.UpdateStats(&stats)
-	all := span{stats.MinTimestamp, stats.MaxTimestamp}
 	if stats.RowsCount() == 0 {
 		return nil
 	}
+	all := s.held(&stats)
 	if !q.From.IsZero() {
 		all.from = max(all.from, nanos(q.From))
 	}
@@ -89,12 +89,40 @@ func (s *Store) Scan(ctx context.Context, q Search, visit func(Document) error) 
 	}
 	w := walk{store: s, search: q, visit: visit, lastSeq: s.lastSeq.Load(), query: q.engineQuery()}
 	rows := float64(stats.RowsCount())
-	err = w.times(ctx, all, rows/(float64(stats.MaxTimestamp)-float64(stats.MinTimestamp)+1))
+	err = w.times(ctx, all, rows/all.length())
 	if errors.Is(err, errEnough) {
 		return nil
 	}
 	return err
 }
+
+// held is the time that the events lie in. The engine tells it by the parts of its first and its last day
+// alone; a day that has none yet, because its first events came just now, counts whole.
+func (s *Store) held(stats *logstorage.StorageStats) span {
+	all := span{stats.MinTimestamp, stats.MaxTimestamp}
+	if all.from != math.MaxInt64 && all.to != math.MinInt64 {
+		return all
+	}
+	days := s.engine.PartitionList()
+	if len(days) == 0 {
+		return everything
+	}
+	first, err := time.Parse(dayLayout, slices.Min(days))
+	last, failed := time.Parse(dayLayout, slices.Max(days))
+	if err != nil || failed != nil {
+		return everything
+	}
+	if all.from == math.MaxInt64 {
+		all.from = nanos(first)
+	}
+	if all.to == math.MinInt64 {
+		all.to = nanos(last.AddDate(0, 0, 1)) - 1
+	}
+	return all
+}
+
+// length is how many nanoseconds a span has, as a divisor.
+func (s span) length() float64 { return float64(s.to) - float64(s.from) + 1 }
 
 // nanos is t as the engine counts, at the end of its range for times beyond.
 func nanos(t time.Time) int64 {
