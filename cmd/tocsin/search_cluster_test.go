@@ -55,6 +55,12 @@ func TestSearchReadsAClusterAsItReadsAFile(t *testing.T) {
 			cfg := write(t, t.TempDir(), "tocsin.yaml", source)
 			configured := []string{"--config", cfg, "--source", "siem"}
 
+			misspelt := append(append([]string{"search", "--all"}, at...), "user.nam:root or user.name.keyword:x | count")
+			if _, _, errs := runSearch(t, misspelt...); !strings.Contains(errs, `there is no field "user.nam"`) || !strings.Contains(errs, "user.name") ||
+				strings.Contains(errs, `"user.name.keyword"`) {
+				t.Errorf("a misspelt field is warned of by %q", errs)
+			}
+
 			newest := strings.Split(strings.TrimSpace(clusterEvents), "\n")
 			slices.Reverse(newest) // a file is in its own order, a cluster newest first
 			for _, tc := range []struct {

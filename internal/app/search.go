@@ -58,7 +58,7 @@ func Search(ctx context.Context, o SearchOptions) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range q.Warnings() {
+	for _, w := range q.Lint(ctx, run.Backend) {
 		fmt.Fprintln(o.Stderr, "warning:", w)
 	}
 	p := newResultPrinter(o.Stdout, o.Format, q.Raw())
@@ -212,7 +212,7 @@ func Explain(ctx context.Context, o ExplainOptions) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range q.Warnings() {
+	for _, w := range q.Lint(ctx, run.Backend) {
 		fmt.Fprintln(o.Stderr, "warning:", w)
 	}
 	text, err := q.Explain(ctx, run.Backend)

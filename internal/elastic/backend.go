@@ -44,6 +44,30 @@ func (b *Backend) FieldTypes(ctx context.Context) ([]byte, error) {
 	return json.Marshal(map[string]any{"fields": caps.Fields})
 }
 
+// Names are the fields of the indices, and those of asked that documents may hold without the mappings
+// telling. Without an index there are none to know.
+func (b *Backend) Names(ctx context.Context, from, asked []string) ([]string, error) {
+	s, err := b.mappings(ctx, b.targets(from))
+	if err != nil {
+		return nil, fmt.Errorf("read the mappings: %w", err)
+	}
+	if len(s.indices) == 0 {
+		return asked, nil
+	}
+	known := map[string]bool{}
+	for i := range s.indices {
+		for name := range s.indices[i].fields {
+			known[name] = true
+		}
+	}
+	for _, name := range asked {
+		if _, absent := s.typeOf(name); !absent {
+			known[name] = true
+		}
+	}
+	return keys(known), nil
+}
+
 // schemaLife is for how long mappings count as known.
 const schemaLife = 5 * time.Second
 
@@ -470,7 +494,7 @@ func label(names []string, name string) string {
 	return fmt.Sprint("a", i)
 }
 
-func keys(m map[string]any) []string {
+func keys[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {
 		out = append(out, k)

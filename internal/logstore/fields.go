@@ -38,6 +38,25 @@ func (b *Backend) Fields() ([]Field, error) {
 	return out, nil
 }
 
+// Names are the fields documents have had, and those of asked of which a day with a lost census cannot tell.
+// Which indices are asked about makes no difference.
+func (b *Backend) Names(_ context.Context, _, asked []string) ([]string, error) {
+	fields, err := b.Fields()
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(fields)+len(asked))
+	for _, f := range fields {
+		names = append(names, f.Name)
+	}
+	for _, name := range asked {
+		if _, ok := (view{census: b.store.census, last: math.MaxInt64}).find(name); !ok {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
 func typeOf(name string, s shape) string {
 	values := s.kinds() &^ (isArray | isObject | isOdd | isEmpty)
 	switch {

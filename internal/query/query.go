@@ -3,6 +3,8 @@ package query
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"tocsin/internal/query/dsl"
@@ -149,14 +151,46 @@ func (q *Query) Explain(ctx context.Context, b Backend) (string, error) {
 	return exec.Explain(ctx, q.plan, b)
 }
 
+// namer is a backend that knows its fields. Names are those there are in these indices, nil for the
+// source's own, and those of asked of which it cannot tell.
+type namer interface {
+	Names(ctx context.Context, from, asked []string) ([]string, error)
+}
+
+// Lint is Warnings, and the fields of the filter that the source is known not to have. It reads no
+// documents; a source that does not answer has nothing to say here.
+func (q *Query) Lint(ctx context.Context, b Backend) []Warning {
+	n, ok := b.(namer)
+	asked, _ := plan.Fields(q.plan.Filter.Tree)
+	if !ok || len(asked) == 0 {
+		return q.Warnings()
+	}
+	names, err := n.Names(ctx, q.plan.Source.From, asked)
+	if err != nil || len(names) == 0 {
+		return q.Warnings()
+	}
+	for _, name := range asked { // these stand for the text of the field above
+		above, ok := strings.CutSuffix(name, ".keyword")
+		if !ok {
+			above, ok = strings.CutSuffix(name, ".text")
+		}
+		if ok && slices.Contains(names, above) {
+			names = append(names, name)
+		}
+	}
+	return q.lint(append(names, "_time", "_id", "_index"))
+}
+
 // Warnings are what the filter says that nobody means.
-func (q *Query) Warnings() []Warning {
+func (q *Query) Warnings() []Warning { return q.lint(nil) }
+
+func (q *Query) lint(fields []string) []Warning {
 	var out []Warning
 	text := q.plan.Tree.Filter.String()
 	if len(q.plan.Filter.Subs) > 0 {
 		return nil
 	}
-	for _, w := range kql.Lint(text, q.plan.Filter.Tree, nil) {
+	for _, w := range kql.Lint(text, q.plan.Filter.Tree, fields) {
 		out = append(out, Warning{Text: text, Start: w.Place.Start, End: w.Place.End, Message: w.Message, Hint: w.Hint})
 	}
 	return out
