@@ -17,7 +17,8 @@ type answerReader struct {
 	text  []byte
 	a     *answer
 	rest  []byte // the answer without its hits
-	index []byte // of the hit before, with its quotes: mostly they have the same
+	index []byte // that of the hit before, with its quotes: mostly they have the same
+	name  string // what it says
 }
 
 // readAnswer reads what encoding/json would. An error says only that this has to be left to encoding/json,
@@ -83,7 +84,7 @@ func (r *answerReader) ofHits(key []byte, i, depth int) (int, error) {
 	}
 	end, err := jsonscan.Value(r.text, i, depth)
 	if err == nil && string(key) == `"total"` {
-		r.a.Hits.Total = r.text[i:end]
+		r.a.Hits.Total = r.text[i:end:end]
 	}
 	return end, err
 }
@@ -96,7 +97,7 @@ func (r *answerReader) hit(i, depth int) (int, error) {
 	end, err := jsonscan.Members(r.text, i, depth, func(key []byte, i, depth int) (int, error) {
 		end, err := jsonscan.Value(r.text, i, depth)
 		if err == nil {
-			err = r.ofHit(&h, key, r.text[i:end])
+			err = r.ofHit(&h, key, r.text[i:end:end])
 		}
 		return end, err
 	})
@@ -107,12 +108,13 @@ func (r *answerReader) hit(i, depth int) (int, error) {
 func (r *answerReader) ofHit(h *Hit, key, value []byte) (err error) {
 	switch string(key) {
 	case `"_index"`:
-		if n := len(r.a.Hits.Hits); n > 0 && string(r.index) == string(value) {
-			h.Index = r.a.Hits.Hits[n-1].Index
+		if r.index != nil && string(r.index) == string(value) {
+			h.Index = r.name
 			return nil
 		}
-		r.index = value
-		h.Index, err = word(value)
+		if h.Index, err = word(value); err == nil {
+			r.index, r.name = value, h.Index
+		}
 	case `"_id"`:
 		h.ID, err = word(value)
 	case `"_version"`:

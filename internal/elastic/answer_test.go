@@ -15,6 +15,7 @@ func FuzzAnswersAreReadAsEncodingJSONDoes(f *testing.F) {
 			`{"_index":"a","_id":"1","_score":null,"_seq_no":7,"_primary_term":1,"_version":9,"_source":{"n":9223372036854775807123,"s":"<é>"},"fields":{"x":[1]},"sort":[1700000000000,"a"]},` +
 			`{"_index":"a","_id":"\u00e9","_seq_no":null,"_source":null,"sort":null},{"_index":"b","_id":"3"}]},"aggregations":{"a":{"value":1.50}}}`,
 		`{"hits":{"total":3,"hits":[{"_id":1}]}}`, `{"hits":{"hits":[{"_id":"a"}]},"hits":{"total":1}}`, `{"hits":{"hits":[{"_seq_no":1.5}]}}`, `{"hits":{"hits":[{}]}} x`, `{"hits":{"hits":[{]}}`,
+		`{"hits":{"hits":[{"_index":"a"},{"_id":"2"},{"_index":"a"}]}}`, `{"hits":{"hits":[{"_index":"a"},{"_index":"b","_index":"b"}]}}`,
 	} {
 		f.Add([]byte(text))
 	}

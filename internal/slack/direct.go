@@ -11,9 +11,11 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // direct sends requests over HTTP/1.1 on the goroutine that asks, where no proxy stands between: net/http
@@ -51,6 +53,15 @@ type line struct {
 	used  bool
 }
 
+// drop closes the connection without a farewell: TLS would wait for a peer that no longer reads.
+func (l *line) drop() {
+	conn := l.conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	conn.Close() //nolint:errcheck // it is not used again
+}
+
 func (l *line) Write(b []byte) (int, error) {
 	n, err := l.conn.Write(b)
 	l.wrote += int64(n)
@@ -68,7 +79,7 @@ func (l *line) Read(b []byte) (int, error) {
 
 // RoundTrip implements http.RoundTripper.
 func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
-	if proxy, err := d.proxy(req); err != nil || proxy != nil || req.Body != nil && req.GetBody == nil {
+	if proxy, err := d.proxy(req); err != nil || proxy != nil || req.Body != nil && req.GetBody == nil || !ascii(req.URL.Hostname()) {
 		return d.rest.RoundTrip(req)
 	}
 	if req.Body != nil {
@@ -80,6 +91,11 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 	}
+}
+
+// ascii reports whether a host's name is ASCII, so that it is dialled as it stands.
+func ascii(host string) bool {
+	return strings.IndexFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 // once sends the request. again says that nothing of it left, on a connection that was not new.
@@ -96,7 +112,7 @@ func (d *direct) once(req *http.Request) (resp *http.Response, again bool, err e
 	stop := context.AfterFunc(ctx, func() { l.conn.SetDeadline(time.Unix(1, 0)) }) //nolint:errcheck // of a connection that is closed it need not be set
 	fail := func(err error) error {
 		stop()
-		l.conn.Close() //nolint:errcheck // it has failed
+		l.drop()
 		return ended(ctx, err)
 	}
 	out := req
@@ -132,7 +148,7 @@ func (d *direct) once(req *http.Request) (resp *http.Response, again bool, err e
 	l.left = answerMost + headerMost
 	resp.Body = &answerBody{ReadCloser: resp.Body, finish: func(whole bool) {
 		if !stop() || !whole || resp.Close || l.r.Buffered() > 0 || resp.StatusCode == http.StatusSwitchingProtocols {
-			l.conn.Close() //nolint:errcheck // it is not used again
+			l.drop()
 			return
 		}
 		d.keep(l)
@@ -195,7 +211,7 @@ func (d *direct) line(ctx context.Context, u *url.URL) (*line, error) {
 			l.used = true
 			return l, nil
 		}
-		l.conn.Close() //nolint:errcheck // it is not used again
+		l.drop()
 	}
 	conn, err := d.dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -233,7 +249,7 @@ func (d *direct) keep(l *line) {
 	defer d.mu.Unlock()
 	l.since = time.Now()
 	if len(d.idle) == idleMost {
-		d.idle[0].conn.Close() //nolint:errcheck // it is not used again
+		d.idle[0].drop()
 		d.idle = append(d.idle[:0], d.idle[1:]...)
 	}
 	d.idle = append(d.idle, l)
@@ -244,7 +260,7 @@ func (d *direct) CloseIdleConnections() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, l := range d.idle {
-		l.conn.Close() //nolint:errcheck // it is not used again
+		l.drop()
 	}
 	d.idle = nil
 }
