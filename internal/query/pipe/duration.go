@@ -92,7 +92,7 @@ func (p *parser) size(what string) Size {
 		p.pos += len(w)
 		return Size{Duration: d}
 	}
-	if d, ok := ParseDuration("1" + w); ok { // span=mon, as SPL takes it
+	if d, ok := ParseDuration("1" + w); ok && (w[0] < '0' || w[0] > '9') { // span=mon, as SPL takes it
 		p.pos += len(w)
 		return Size{Duration: d}
 	}
