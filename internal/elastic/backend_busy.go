@@ -16,6 +16,7 @@ import (
 const (
 	busyBins  = 500 // of time
 	busyTerms = 100 // values of the key in each
+	busyParts = 20  // such requests are sent as one
 )
 
 // Busy calls emit with each value of the key and the start of each bin of time, in nanoseconds, in which
@@ -39,11 +40,16 @@ func (b *Backend) Busy(ctx context.Context, r plan.Read, want plan.Busy, emit fu
 	if err != nil {
 		return false, cost, err
 	}
-	step := busyBins * want.Bin.Milliseconds()
-	least := want.Least
-	for from < to {
+	var parts []stretch
+	for step := busyBins * want.Bin.Milliseconds(); from < to; {
 		end := min(to, (from/step+1)*step)
-		bins, shards, ok, err := o.busy(ctx, g.keys[0], want.Bin, least, from, end)
+		parts = append(parts, stretch{from, end})
+		from = end
+	}
+	least := want.Least
+	for len(parts) > 0 {
+		some := parts[:min(len(parts), busyParts)]
+		bins, shards, ok, err := o.busy(ctx, g.keys[0], want.Bin, least, some)
 		cost.Requests++
 		if err != nil || !ok {
 			return false, cost, err
@@ -60,10 +66,13 @@ func (b *Backend) Busy(ctx context.Context, r plan.Read, want plan.Busy, emit fu
 				return false, cost, err
 			}
 		}
-		from = end
+		parts = parts[len(some):]
 	}
 	return true, cost, nil
 }
+
+// stretch is a part of time, [from, to) in milliseconds.
+type stretch struct{ from, to int64 }
 
 // span is the time that the documents of the read lie in, in milliseconds, half open.
 func (o *outlook) span(ctx context.Context) (from, to int64, err error) {
@@ -103,30 +112,52 @@ type busyBin struct {
 	at  int64
 }
 
-// busy asks for the bins of [from, to), in milliseconds, in which a shard has so many documents of a value
-// at least, and tells how many shards there are. ok is false where they are not all.
-func (o *outlook) busy(ctx context.Context, key groupKey, bin time.Duration, least, from, to int64) (out []busyBin, shards int64, ok bool, err error) {
-	within := []any{map[string]any{"range": map[string]any{o.read.TimeField: map[string]any{"gte": from, "lt": to, "format": "epoch_millis"}}}}
-	if o.wide != nil {
-		within = append(within, o.wide)
+// busy asks for the bins of stretches of time in which a shard has so many documents of a value at least,
+// and tells how many shards there are. ok is false where they are not all.
+func (o *outlook) busy(ctx context.Context, key groupKey, bin time.Duration, least int64, parts []stretch) (out []busyBin, shards int64, ok bool, err error) {
+	searches := make([]Search, len(parts))
+	for i, p := range parts {
+		within := []any{map[string]any{"range": map[string]any{o.read.TimeField: map[string]any{"gte": p.from, "lt": p.to, "format": "epoch_millis"}}}}
+		if o.wide != nil {
+			within = append(within, o.wide)
+		}
+		searches[i] = Search{Indices: o.indices, AllowNoIndices: true, Body: map[string]any{
+			"size": 0, "track_total_hits": false, "query": map[string]any{"bool": map[string]any{"filter": within}},
+			"aggs": map[string]any{"bins": map[string]any{
+				"date_histogram": map[string]any{"field": o.read.TimeField, "fixed_interval": fmt.Sprint(bin.Milliseconds(), "ms"), "min_doc_count": least},
+				"aggs": map[string]any{"keys": map[string]any{"terms": map[string]any{
+					"field": key.field, "size": busyTerms, "shard_size": busyTerms, "min_doc_count": least, "shard_min_doc_count": least,
+				}}},
+			}},
+		}}
 	}
-	body := map[string]any{
-		"size": 0, "track_total_hits": false, "query": map[string]any{"bool": map[string]any{"filter": within}},
-		"aggs": map[string]any{"bins": map[string]any{
-			"date_histogram": map[string]any{"field": o.read.TimeField, "fixed_interval": fmt.Sprint(bin.Milliseconds(), "ms"), "min_doc_count": least},
-			"aggs": map[string]any{"keys": map[string]any{"terms": map[string]any{
-				"field": key.field, "size": busyTerms, "shard_size": busyTerms, "min_doc_count": least, "shard_min_doc_count": least,
-			}}},
-		}},
+	var answers []*Response
+	if len(searches) == 1 {
+		var one *Response
+		one, err = o.backend.client.Search(ctx, searches[0])
+		answers = []*Response{one}
+	} else {
+		answers, err = o.backend.client.MultiSearch(ctx, searches)
 	}
-	a, err := o.backend.client.Search(ctx, Search{Indices: o.indices, Body: body, AllowNoIndices: true})
 	var refused *Error
-	if errors.As(err, &refused) && refused.Status >= 400 && refused.Status != 401 && refused.Status != 403 {
-		return nil, 0, false, nil // too much for the cluster at once: it is read in smaller parts
+	if errors.As(err, &refused) && refused.Status != 401 && (refused.Status != 403 || len(searches) > 1) {
+		return nil, 0, false, nil // too much for the cluster at once, or many searches are not allowed: it is read in other ways
 	}
 	if err != nil {
 		return nil, 0, false, fmt.Errorf("find when %s has many documents: %w", key.column, err)
 	}
+	for _, a := range answers {
+		bins, whole, err := key.busy(a.Aggregations)
+		if err != nil || !whole {
+			return nil, 0, false, err
+		}
+		out, shards = append(out, bins...), max(shards, int64(a.Shards.Total))
+	}
+	return out, shards, true, nil
+}
+
+// busy reads the bins of an answer. It reports false where a shard may have had more.
+func (k *groupKey) busy(aggregations json.RawMessage) (out []busyBin, whole bool, err error) {
 	var got struct {
 		Bins struct {
 			Buckets []struct {
@@ -138,22 +169,22 @@ func (o *outlook) busy(ctx context.Context, key groupKey, bin time.Duration, lea
 			} `json:"buckets"`
 		} `json:"bins"`
 	}
-	if a.Aggregations != nil {
-		if err := json.Unmarshal(a.Aggregations, &got); err != nil {
-			return nil, 0, false, fmt.Errorf("read when %s has many documents: %w", key.column, err)
+	if aggregations != nil {
+		if err := json.Unmarshal(aggregations, &got); err != nil {
+			return nil, false, fmt.Errorf("read when %s has many documents: %w", k.column, err)
 		}
 	}
 	for _, b := range got.Bins.Buckets {
 		if len(b.Keys.Buckets) >= busyTerms || b.Keys.Error > 0 {
-			return nil, 0, false, nil // a shard hands over its largest ones only, and may have had more
+			return nil, false, nil // a shard hands over its largest ones only
 		}
 		for _, bucket := range b.Keys.Buckets {
-			v, err := key.value(bucket["key"])
+			v, err := k.value(bucket["key"])
 			if err != nil {
-				return nil, 0, false, fmt.Errorf("read the key %s: %w", key.column, err)
+				return nil, false, fmt.Errorf("read the key %s: %w", k.column, err)
 			}
 			out = append(out, busyBin{v, b.Key})
 		}
 	}
-	return out, int64(a.Shards.Total), true, nil
+	return out, true, nil
 }
