@@ -3,6 +3,7 @@ package query_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,5 +82,15 @@ func TestWarningsAreShownUnderTheirPlace(t *testing.T) {
 	}
 	if got := filter.String(); got != `severity:high or rule.nane:"ssh*"` {
 		t.Errorf("String is %s", got)
+	}
+}
+
+func TestTheTreeShowsSubsearchesAsTheirText(t *testing.T) {
+	q, err := query.Compile("a:b and [from x c:d | fields e]", query.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(q.AST()); !strings.Contains(got, `"value":"[from x c:d | fields e]"`) {
+		t.Error(got)
 	}
 }

@@ -129,8 +129,15 @@ func (q *Query) Raw() bool { return q.plan.Raw() }
 // String is the query in its canonical form.
 func (q *Query) String() string { return q.plan.Tree.String() }
 
-// AST is the tree of the query's filter as Kibana's JSON.
-func (q *Query) AST() []byte { return kql.JSON(q.plan.Filter.Tree) }
+// AST is the tree of the query's filter as Kibana's JSON. A subsearch stands in it as its text.
+func (q *Query) AST() []byte { return kql.JSON(q.shown()) }
+
+// shown is the tree of the filter with each subsearch as its text: it has not run.
+func (q *Query) shown() kql.Node {
+	return q.plan.Filter.Resolve(func(i int) kql.Node {
+		return &kql.Is{Field: &kql.Literal{Kind: kql.Null}, Value: kql.Word("[" + q.plan.Filter.Subs[i].Tree.String() + "]")}
+	})
+}
 
 // DSL is the Elasticsearch query of the query's filter as Kibana builds it, with the types of fields
 // if a mapping or a field caps answer is given (nil: without). Subsearches are not run: what stands
@@ -143,7 +150,7 @@ func (q *Query) DSL(fields []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return dsl.Query(q.plan.Filter.Tree, types)
+	return dsl.Query(q.shown(), types)
 }
 
 // Explain tells what of the query runs where.
