@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # prerequisites.sh: looks for what `make test` needs beside Go: a C compiler for the race detector, for the
-# real search servers Maven, Java and a few tools, and for the shippers rsyslog and Python clients. As root on a Debian it installs what is missing;
-# otherwise it says what is missing and how to get it. It exits 1 if something is missing still.
+# real search servers Maven, Java and a few tools, and for the shippers rsyslog and Python clients. As root on a
+# Debian it installs what is missing; otherwise it says what is missing and how to get it. It exits 1 if
+# something is missing still, the shippers apart.
 set -euo pipefail
 # shellcheck source=scripts/servers/node.sh
 . "$(dirname "$0")/servers/node.sh"
@@ -79,10 +80,14 @@ if ! java_home 21 99 >/dev/null 2>&1; then
 		lacking "a Java of version 21 or newer" "for OpenSearch 3" "install a JDK 21 and set JAVA_HOME, or install python3-pip and start again"
 fi
 
-# The shippers that events are sent with. Each Python client has an environment of its own.
+# The shippers that events are sent with. Each Python client has an environment of its own. One that cannot be
+# had is named in the closing list and holds up nothing else.
+without() { # WHAT HOW
+	say "without $1, no events are sent with it. To get it: $2"
+}
 rsyslog=(/usr/lib/*/rsyslog/omelasticsearch.so)
 [ -e "${rsyslog[0]}" ] || install rsyslog rsyslog-elasticsearch ||
-	lacking "rsyslog with omelasticsearch" "to send events with it" "apt-get install rsyslog rsyslog-elasticsearch"
+	without "rsyslog with omelasticsearch" "apt-get install rsyslog rsyslog-elasticsearch"
 python_client() { # NAME PACKAGE
 	local home=$cache/python/$1-${2##*==} dir
 	if [ ! -e "$home/.complete" ]; then
@@ -97,6 +102,6 @@ python_client() { # NAME PACKAGE
 }
 for client in elasticsearch7:elasticsearch==7.17.12 elasticsearch8:elasticsearch==8.19.3 opensearch:opensearch-py==3.2.0; do
 	python_client "${client%%:*}" "${client#*:}" ||
-		lacking "${client#*:} for Python" "to send events with it" "install python3-venv and start again"
+		without "${client#*:} for Python" "install python3-venv and start again"
 done
 exit $missing
