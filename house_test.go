@@ -21,11 +21,12 @@ var rooms = map[string]string{
 	"internal/notice":   "internal/alert",
 	"internal/row":      "",
 	"internal/jsonscan": "",
+	"internal/nearest":  "",
 
 	"internal/parse":             "internal/row",
 	"internal/query":             "internal/query/kql internal/query/dsl internal/query/pipe internal/query/plan internal/query/exec internal/row",
-	"internal/query/kql":         "",
-	"internal/query/pipe":        "",
+	"internal/query/kql":         "internal/nearest",
+	"internal/query/pipe":        "internal/nearest",
 	"internal/query/dsl":         "internal/query/kql",
 	"internal/query/plan":        "internal/query/kql internal/query/pipe internal/query/dsl internal/row",
 	"internal/query/exec":        "internal/query/kql internal/query/pipe internal/query/plan internal/row",
@@ -35,7 +36,7 @@ var rooms = map[string]string{
 	"internal/elastic":  "internal/jsonscan internal/row internal/query/plan internal/query/dsl",
 	"internal/logstore": "internal/row internal/query/plan internal/query/kql internal/query/pipe internal/parse",
 
-	"internal/rule":   "internal/alert internal/query internal/store",
+	"internal/rule":   "internal/alert internal/nearest internal/query internal/store",
 	"internal/detect": "internal/alert internal/rule internal/query internal/store",
 	"internal/kibana": "internal/alert internal/notice internal/elastic internal/jsonscan",
 	"internal/intake": "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store",
@@ -45,7 +46,7 @@ var rooms = map[string]string{
 	"internal/slack":  "internal/alert internal/notice internal/jsonscan",
 	"internal/check":  "internal/alert internal/notice internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
 	"internal/store":  "",
-	"internal/config": "internal/query",
+	"internal/config": "internal/nearest internal/query",
 	"internal/web": "internal/alert internal/check internal/config internal/ledger internal/logstore internal/notice " +
 		"internal/outbox internal/policy internal/query internal/rule internal/slack",
 	"internal/obs":     "",
@@ -56,7 +57,7 @@ var rooms = map[string]string{
 
 // pure are the rooms that take time and input as arguments only.
 var pure = []string{
-	"internal/alert", "internal/notice", "internal/row", "internal/jsonscan", "internal/parse", "internal/policy",
+	"internal/alert", "internal/notice", "internal/row", "internal/jsonscan", "internal/nearest", "internal/parse", "internal/policy",
 	"internal/query/kql", "internal/query/pipe", "internal/query/dsl", "internal/query/plan",
 }
 

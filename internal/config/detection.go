@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"tocsin/internal/nearest"
 )
 
 // duration reads a key that must be a duration of at least least.
@@ -124,7 +126,7 @@ func (d *decoder) cluster(t text, sources []Source, held string) string {
 		}
 	}
 	said := "is not the name of a source: "
-	if near := nearest(t.value, names); near != "" && !t.expanded() {
+	if near := nearest.Key(t.value, names); near != "" && !t.expanded() {
 		said += fmt.Sprintf("did you mean %q?", near)
 	} else if len(names) > 0 {
 		said += "there are " + strings.Join(names, ", ")

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"tocsin/internal/nearest"
 )
 
 // mapping is a section being read. Each key asked for is a key there is; close reports the keys
@@ -235,7 +237,7 @@ func (m *mapping) oneOf(name string, words ...string) (string, bool) {
 	}
 	if !slices.Contains(words, t.value) {
 		said := "must be " + strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
-		if near := nearest(t.value, words); near != "" && !t.expanded() {
+		if near := nearest.Key(t.value, words); near != "" && !t.expanded() {
 			said += fmt.Sprintf(": did you mean %s?", near)
 		}
 		m.d.wrong(t, said)
@@ -268,7 +270,7 @@ func (m *mapping) close() {
 		said := fmt.Sprintf("%q is not a key %s: ", e.name, where)
 		if hint := hintFor(general, e.name); hint != "" {
 			said += hint
-		} else if near := nearest(e.name, m.asked); near != "" {
+		} else if near := nearest.Key(e.name, m.asked); near != "" {
 			said += fmt.Sprintf("did you mean %q?", near)
 		} else {
 			said += "the keys are " + strings.Join(m.asked, ", ")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"tocsin/internal/nearest"
 	"tocsin/internal/query"
 )
 
@@ -57,7 +58,7 @@ func (d *decoder) columns(n *node, r *Rule, q *query.Query) {
 
 func noColumn(name string, columns, candidates []string) string {
 	said := fmt.Sprintf("the search has no column %q; it has %s", name, strings.Join(columns, ", "))
-	if near := nearest(name, candidates); near != "" {
+	if near := nearest.Key(name, candidates); near != "" {
 		said += "; try " + near
 	}
 	return said

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"tocsin/internal/nearest"
 	"tocsin/internal/query"
 	"tocsin/internal/store"
 )
@@ -121,7 +122,7 @@ func find(entries []Entry, name string) (Entry, error) {
 			names = append(names, entries[i].ID, entries[i].Name())
 		}
 	}
-	return Entry{}, &NotFoundError{Name: name, Near: nearest(name, names)}
+	return Entry{}, &NotFoundError{Name: name, Near: nearest.Key(name, names)}
 }
 
 // gather makes the list of all rules anew. The caller holds l.changing.

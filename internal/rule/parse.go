@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tocsin/internal/alert"
+	"tocsin/internal/nearest"
 	"tocsin/internal/query"
 )
 
@@ -260,7 +261,7 @@ func (d *decoder) inSource(n *node, r *Rule) {
 	case v == nil:
 	default:
 		said := "source " + quoted(r.Source) + " is not one of the configuration: "
-		if near := nearest(r.Source, sources); near != "" {
+		if near := nearest.Key(r.Source, sources); near != "" {
 			said += "did you mean " + near + "?"
 		} else {
 			said += "there are " + strings.Join(append([]string{}, sources...), ", ")

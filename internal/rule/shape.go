@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tocsin/internal/nearest"
 )
 
 // form is what kind of value a shape takes.
@@ -194,7 +196,7 @@ func (r *reader) check(n *node, s *shape, path string) {
 
 func (r *reader) notAWord(n *node, path, wanted string, words []string) string {
 	said := fmt.Sprintf("%s %s must be %s", path, quoted(n.text), wanted)
-	if near := nearest(n.text, words); near != "" {
+	if near := nearest.Key(n.text, words); near != "" {
 		said += ": did you mean " + near + "?"
 	}
 	return said
@@ -283,7 +285,7 @@ func (r *reader) checkSection(n *node, s *shape, path string) {
 		said := fmt.Sprintf("%s is not a key %s: ", quoted(e.name), where)
 		if hint := hintFor(path, e.name); hint != "" {
 			said += hint
-		} else if near := nearest(e.name, names); near != "" {
+		} else if near := nearest.Key(e.name, names); near != "" {
 			said += fmt.Sprintf("did you mean %q?", near)
 		} else {
 			said += "the keys are " + strings.Join(names, ", ")

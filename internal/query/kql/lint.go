@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"tocsin/internal/nearest"
 )
 
 // Warning is something that is KQL but probably not what was meant.
@@ -114,7 +116,7 @@ func (l *linter) field(t Term, path string) {
 	if l.known[name] {
 		return
 	}
-	if near := nearest(name, l.fields); near != "" {
+	if near := meant(name, l.fields); near != "" {
 		l.warn(at, near, "there is no field %q", name)
 		return
 	}
@@ -226,8 +228,8 @@ func (l *linter) words(raw string, at Span, what string) bool {
 
 func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == 0xA0 }
 
-// nearest is the known name that can be made of name with the fewest changes, if they are few.
-func nearest(name string, known []string) string {
+// meant is the known name that can be made of name with the fewest changes, if they are few.
+func meant(name string, known []string) string {
 	best, limit := "", max(2, len(name)/4)+1
 	for _, k := range known {
 		if strings.EqualFold(k, name) {
@@ -236,7 +238,7 @@ func nearest(name string, known []string) string {
 		if d := len(k) - len(name); d >= limit || -d >= limit {
 			continue
 		}
-		if d := distance(name, k); d < limit {
+		if d := nearest.Distance([]byte(name), []byte(k)); d < limit {
 			best, limit = k, d
 		}
 	}
@@ -250,27 +252,4 @@ func nearest(name string, known []string) string {
 		}
 	}
 	return best
-}
-
-// distance counts the letters to put in, take out, change or swap with the next.
-func distance(a, b string) int {
-	older, old, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range old {
-		old[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(old[j]+1, cur[j-1]+1, old[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], older[j-2]+1)
-			}
-		}
-		older, old, cur = old, cur, older
-	}
-	return old[len(b)]
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"tocsin/internal/nearest"
 )
 
 // Error is a mistake in the text of a query.
@@ -104,36 +106,13 @@ func Nearest(word string, candidates []string) string {
 	best, at := "", max(1, len(word)/3)+1
 	lower := strings.ToLower(word)
 	for _, c := range candidates {
-		if d := distance(lower, strings.ToLower(c), at); d < at {
+		meant := strings.ToLower(c)
+		if d := len(meant) - len(lower); d >= at || -d >= at {
+			continue
+		}
+		if d := nearest.Distance([]byte(lower), []byte(meant)); d < at {
 			best, at = c, d
 		}
 	}
 	return best
-}
-
-// distance counts insertions, deletions, replacements and swaps of neighbours (optimal string
-// alignment), giving up at limit.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], prev2[j-2]+1)
-			}
-		}
-		prev2, prev, cur = prev, cur, prev2
-	}
-	return prev[len(b)]
 }
