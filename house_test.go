@@ -15,13 +15,14 @@ import (
 // rooms is the plan of the house: which rooms each room may import. What is not here is not
 // allowed; a new room fails until it is on the plan. "*" is every room.
 var rooms = map[string]string{
-	"cmd/tocsin": "internal/app internal/config internal/query",
+	"cmd/tocsin": "internal/app internal/config internal/duration internal/query",
 
 	"internal/alert":    "",
 	"internal/notice":   "internal/alert",
 	"internal/row":      "",
 	"internal/jsonscan": "",
 	"internal/nearest":  "",
+	"internal/duration": "",
 
 	"internal/parse":             "internal/row",
 	"internal/query":             "internal/query/kql internal/query/dsl internal/query/pipe internal/query/plan internal/query/exec internal/row",
@@ -36,7 +37,7 @@ var rooms = map[string]string{
 	"internal/elastic":  "internal/jsonscan internal/row internal/query/plan internal/query/dsl",
 	"internal/logstore": "internal/row internal/query/plan internal/query/kql internal/query/pipe internal/parse",
 
-	"internal/rule":   "internal/alert internal/nearest internal/query internal/store",
+	"internal/rule":   "internal/alert internal/duration internal/nearest internal/query internal/store",
 	"internal/detect": "internal/alert internal/rule internal/query internal/store",
 	"internal/kibana": "internal/alert internal/notice internal/elastic internal/jsonscan",
 	"internal/intake": "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store",
@@ -46,8 +47,8 @@ var rooms = map[string]string{
 	"internal/slack":  "internal/alert internal/notice internal/jsonscan",
 	"internal/check":  "internal/alert internal/notice internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
 	"internal/store":  "",
-	"internal/config": "internal/nearest internal/query",
-	"internal/web": "internal/alert internal/check internal/config internal/ledger internal/logstore internal/notice " +
+	"internal/config": "internal/duration internal/nearest internal/query",
+	"internal/web": "internal/alert internal/check internal/config internal/duration internal/ledger internal/logstore internal/notice " +
 		"internal/outbox internal/policy internal/query internal/rule internal/slack",
 	"internal/obs":     "",
 	"internal/demo":    "",
@@ -57,7 +58,7 @@ var rooms = map[string]string{
 
 // pure are the rooms that take time and input as arguments only.
 var pure = []string{
-	"internal/alert", "internal/notice", "internal/row", "internal/jsonscan", "internal/nearest", "internal/parse", "internal/policy",
+	"internal/alert", "internal/notice", "internal/row", "internal/jsonscan", "internal/nearest", "internal/duration", "internal/parse", "internal/policy",
 	"internal/query/kql", "internal/query/pipe", "internal/query/dsl", "internal/query/plan",
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"tocsin/internal/app"
-	"tocsin/internal/config"
+	"tocsin/internal/duration"
 )
 
 type alertsCmd struct {
@@ -51,7 +51,7 @@ func (cmd alertsListCmd) Run(p *process, c *cli) error {
 		query.Set("source", cmd.Source)
 	}
 	if cmd.Since != "" {
-		age, err := config.ParseDuration(cmd.Since)
+		age, err := duration.Parse(cmd.Since)
 		if err != nil {
 			return wrongInput{fmt.Errorf("--since %q %w", cmd.Since, err)}
 		}
@@ -172,7 +172,7 @@ type verifyCmd struct {
 }
 
 func (cmd verifyCmd) Run(p *process, c *cli) error {
-	age, err := config.ParseDuration(cmd.Since)
+	age, err := duration.Parse(cmd.Since)
 	if err != nil {
 		return wrongInput{fmt.Errorf("--since %q %w", cmd.Since, err)}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"tocsin/internal/app"
 	"tocsin/internal/config"
+	"tocsin/internal/duration"
 )
 
 // searched are the flags that search and explain share.
@@ -96,7 +97,7 @@ func (s *searched) cluster(p *process, c *cli, o *app.SearchOptions) (func(), er
 	at.APIKey, _ = p.getenv("TOCSIN_API_KEY")
 	if s.Timeout != "" {
 		var err error
-		if at.Timeout, err = config.ParseDuration(s.Timeout); err != nil || at.Timeout <= 0 {
+		if at.Timeout, err = duration.Parse(s.Timeout); err != nil || at.Timeout <= 0 {
 			return nil, wrongInput{fmt.Errorf("--timeout %q: write a time such as 90s or 10m", s.Timeout)}
 		}
 	}

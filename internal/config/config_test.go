@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"tocsin/internal/duration"
 )
 
 var compareConfigs = cmp.Options{
@@ -362,8 +364,8 @@ func TestDocumentedDefaultsAreTheDefaults(t *testing.T) {
 			continue
 		}
 		if d, ok := is.(time.Duration); ok {
-			if documented, err := ParseDuration(said); err != nil || documented != d {
-				t.Errorf("%s: the default is documented as %s and is %s", key, said, FormatDuration(d))
+			if documented, err := duration.Parse(said); err != nil || documented != d {
+				t.Errorf("%s: the default is documented as %s and is %s", key, said, duration.Format(d))
 			}
 		} else if said != is {
 			t.Errorf("%s: the default is documented as %s and is %s", key, said, is)

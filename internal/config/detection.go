@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/duration"
 	"tocsin/internal/nearest"
 )
 
@@ -14,14 +15,14 @@ func (m *mapping) duration(name string, fallback, least time.Duration) time.Dura
 	if !ok {
 		return fallback
 	}
-	v, err := ParseDuration(t.value)
+	v, err := duration.Parse(t.value)
 	switch {
 	case err != nil:
 		m.d.wrong(t, err.Error())
 	case v < least && v <= 0:
 		m.d.wrong(t, "must be longer than zero")
 	case v < least:
-		m.d.wrong(t, fmt.Sprintf("is too short: the least is %s", FormatDuration(least)))
+		m.d.wrong(t, fmt.Sprintf("is too short: the least is %s", duration.Format(least)))
 	default:
 		return v
 	}
@@ -145,7 +146,7 @@ func (d *decoder) since(t text) Since {
 	case "now":
 		return Since{}
 	}
-	v, err := ParseDuration(t.value)
+	v, err := duration.Parse(t.value)
 	switch {
 	case err != nil:
 		d.wrong(t, err.Error()+"; or now, or all")

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"tocsin/internal/duration"
 )
 
 // mostNested is how deep routes may stand in each other.
@@ -88,7 +90,7 @@ func (d *decoder) repeat(m *mapping, fallback time.Duration) time.Duration {
 	if t.value == "off" {
 		return 0
 	}
-	v, err := ParseDuration(t.value)
+	v, err := duration.Parse(t.value)
 	switch {
 	case err != nil:
 		d.wrong(t, err.Error()+"; or off")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"tocsin/internal/duration"
 )
 
 var (
@@ -124,11 +126,11 @@ func (d *decoder) store(m *mapping, s *Source) {
 		return
 	}
 	if t, ok := m.word("retention"); ok && t.value != "off" {
-		switch v, err := ParseDuration(t.value); {
+		switch v, err := duration.Parse(t.value); {
 		case err != nil:
 			d.wrong(t, err.Error()+", or off")
 		case v < leastRetention:
-			d.wrong(t, "is too short: the least is "+FormatDuration(leastRetention)+", as events go by whole days")
+			d.wrong(t, "is too short: the least is "+duration.Format(leastRetention)+", as events go by whole days")
 		default:
 			s.Store.Retention = v
 		}

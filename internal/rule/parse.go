@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tocsin/internal/alert"
+	"tocsin/internal/duration"
 	"tocsin/internal/nearest"
 	"tocsin/internal/query"
 )
@@ -174,12 +175,12 @@ func (d *decoder) duration(n *node, name string, preset time.Duration) time.Dura
 	if v == nil || v.wrong {
 		return preset
 	}
-	value, err := parseDuration(v.text)
+	value, err := duration.Parse(v.text)
 	switch {
 	case err != nil:
 		d.problem(v.place, name+" "+quoted(v.text)+" "+err.Error())
 	case value < leastEvery || value > mostWindow:
-		d.problem(v.place, fmt.Sprintf("%s %s must be from %s to %s", name, v.text, FormatDuration(leastEvery), FormatDuration(mostWindow)))
+		d.problem(v.place, fmt.Sprintf("%s %s must be from %s to %s", name, v.text, duration.Format(leastEvery), duration.Format(mostWindow)))
 	default:
 		return value
 	}
@@ -192,9 +193,9 @@ func (d *decoder) lookback(n *node, r *Rule) {
 	if v == nil || v.wrong || v.text == "auto" {
 		return
 	}
-	value, err := parseDuration(v.text)
+	value, err := duration.Parse(v.text)
 	if err != nil || value > mostWindow {
-		d.problem(v.place, "lookback "+v.text+" is too long: the most is "+FormatDuration(mostWindow))
+		d.problem(v.place, "lookback "+v.text+" is too long: the most is "+duration.Format(mostWindow))
 		return
 	}
 	r.Lookback = Lookback{Fixed: value}
@@ -212,9 +213,9 @@ func (d *decoder) sameAgain(n *node, r *Rule) {
 		r.SameAgainOff = true
 		return
 	}
-	value, err := parseDuration(v.text)
+	value, err := duration.Parse(v.text)
 	if err != nil || value > mostWindow {
-		d.problem(v.place, "same_again_after "+v.text+" is too long: the most is "+FormatDuration(mostWindow))
+		d.problem(v.place, "same_again_after "+v.text+" is too long: the most is "+duration.Format(mostWindow))
 		return
 	}
 	r.SameAgainAfter, r.SameAgainOff = value, value == 0

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tocsin/internal/alert"
+	"tocsin/internal/duration"
 )
 
 func TestSeverityAndRiskFollowTheirFields(t *testing.T) {
@@ -67,15 +68,15 @@ func TestDurationsReadWhatTheyWrite(t *testing.T) {
 	for written, want := range map[string]time.Duration{
 		"5m": 5 * time.Minute, "1h30m": 90 * time.Minute, "2w1d": 15 * 24 * time.Hour, "1s500ms": 1500 * time.Millisecond, "90s": 90 * time.Second,
 	} {
-		got, err := parseDuration(written)
+		got, err := duration.Parse(written)
 		if err != nil || got != want {
 			t.Errorf("%s is %v, %v", written, got, err)
 		}
-		if again, err := parseDuration(FormatDuration(got)); err != nil || again != got {
-			t.Errorf("%s is written %s", written, FormatDuration(got))
+		if again, err := duration.Parse(duration.Format(got)); err != nil || again != got {
+			t.Errorf("%s is written %s", written, duration.Format(got))
 		}
 	}
-	if _, err := parseDuration("99999999999999999999w"); err == nil {
+	if _, err := duration.Parse("99999999999999999999w"); err == nil {
 		t.Error("a duration too long was read")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"tocsin/internal/duration"
 	"tocsin/internal/query"
 	"tocsin/internal/rule"
 )
@@ -54,7 +55,7 @@ func RuleRowOf(e *rule.Entry) RuleRow {
 		if r.Enabled == rule.Shadow {
 			out.Enabled = "shadow"
 		}
-		out.Severity, out.Every, out.Source, out.Search = r.Severity.Fixed.String(), rule.FormatDuration(r.Every), r.Source, r.Search
+		out.Severity, out.Every, out.Source, out.Search = r.Severity.Fixed.String(), duration.Format(r.Every), r.Source, r.Search
 		out.Kind = r.Kind
 		out.Attack, out.Tags, out.Owner, out.Tests, out.Noise = r.Attack, r.Tags, r.Owner, len(r.Tests), r.Noise
 	}
