@@ -23,6 +23,7 @@ var rooms = map[string]string{
 	"internal/jsonscan": "",
 	"internal/nearest":  "",
 	"internal/duration": "",
+	"internal/yamltext": "",
 
 	"internal/parse":             "internal/row",
 	"internal/query":             "internal/query/kql internal/query/dsl internal/query/pipe internal/query/plan internal/query/exec internal/row",
@@ -37,7 +38,7 @@ var rooms = map[string]string{
 	"internal/elastic":  "internal/jsonscan internal/row internal/query/plan internal/query/dsl",
 	"internal/logstore": "internal/row internal/query/plan internal/query/kql internal/query/pipe internal/parse",
 
-	"internal/rule":   "internal/alert internal/duration internal/nearest internal/query internal/store",
+	"internal/rule":   "internal/alert internal/duration internal/nearest internal/query internal/store internal/yamltext",
 	"internal/detect": "internal/alert internal/rule internal/query internal/store",
 	"internal/kibana": "internal/alert internal/notice internal/elastic internal/jsonscan",
 	"internal/intake": "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store",
@@ -47,7 +48,7 @@ var rooms = map[string]string{
 	"internal/slack":  "internal/alert internal/notice internal/jsonscan",
 	"internal/check":  "internal/alert internal/notice internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
 	"internal/store":  "",
-	"internal/config": "internal/duration internal/nearest internal/query",
+	"internal/config": "internal/duration internal/nearest internal/query internal/yamltext",
 	"internal/web": "internal/alert internal/check internal/config internal/duration internal/ledger internal/logstore internal/notice " +
 		"internal/outbox internal/policy internal/query internal/rule internal/slack",
 	"internal/obs":     "",
@@ -58,7 +59,7 @@ var rooms = map[string]string{
 
 // pure are the rooms that take time and input as arguments only.
 var pure = []string{
-	"internal/alert", "internal/notice", "internal/row", "internal/jsonscan", "internal/nearest", "internal/duration", "internal/parse", "internal/policy",
+	"internal/alert", "internal/notice", "internal/row", "internal/jsonscan", "internal/nearest", "internal/duration", "internal/yamltext", "internal/parse", "internal/policy",
 	"internal/query/kql", "internal/query/pipe", "internal/query/dsl", "internal/query/plan",
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"tocsin/internal/yamltext"
 )
 
 // mostNodes bounds what aliases can blow up: no real configuration comes near it.
@@ -17,7 +19,7 @@ const mostNodes = 20_000
 type decoder struct {
 	file, dir string
 	env       func(string) (string, bool)
-	source    source
+	source    yamltext.Text
 
 	problems []Problem
 	warnings []Problem
@@ -75,7 +77,7 @@ func (d *decoder) placeOfToken(t *token.Token) Place {
 	if t == nil || t.Position == nil {
 		return d.start()
 	}
-	return d.source.place(t.Position.Line, t.Position.Column)
+	return d.source.At(t.Position.Line, t.Position.Column)
 }
 
 // findAnchors collects the anchors of the document.
@@ -235,7 +237,7 @@ func (d *decoder) scalar(n ast.Node, key string, at Place, loose, secret bool) (
 		return text{}, false
 	case *ast.NullNode:
 		said := key + " has no value: write one, or delete the key"
-		if strings.Contains(d.source.line(at.Line), ": #") {
+		if strings.Contains(d.source.Line(at.Line), ": #") {
 			said += ` (a # after a space begins a comment; text with a # must be in quotes: "#alerts")`
 		}
 		d.problem(at, said)

@@ -8,13 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+
+	"tocsin/internal/yamltext"
 )
 
 // mostBytes is the largest configuration or secret file read.
@@ -87,37 +85,17 @@ func (d *decoder) config(root ast.Node, c *Config) {
 // parse turns the text into the one YAML document it must be; nil stands for an empty one.
 func (d *decoder) parse(text []byte) (root ast.Node, ok bool) {
 	text = []byte(strings.TrimPrefix(string(text), "\ufeff"))
-	if !utf8.Valid(text) {
-		line, column := 1, 1
-		for rest := string(text); ; {
-			r, size := utf8.DecodeRuneInString(rest)
-			if r == utf8.RuneError && size <= 1 {
-				break
-			}
-			rest = rest[size:]
-			if column++; r == '\n' {
-				line, column = line+1, 1
-			}
-		}
+	if line, column, broken := yamltext.NotUTF8(string(text)); broken {
 		d.problem(Place{File: d.file, Line: line, Column: column}, "this character is not UTF-8: save the file as UTF-8")
 		return nil, false
 	}
-	d.source = newSource(d.file, string(text))
-	file, err := parseYAML(text)
+	d.source = yamltext.NewText(d.file, string(text))
+	file, err := yamltext.Parse(string(text))
 	if err != nil {
 		d.syntax(err)
 		return nil, false
 	}
-	var documents []ast.Node
-	for _, document := range file.Docs {
-		if document == nil || document.Body == nil {
-			continue
-		}
-		if document.Body.Type() == ast.DirectiveType {
-			continue
-		}
-		documents = append(documents, document.Body)
-	}
+	documents := yamltext.Documents(file)
 	if len(documents) == 0 {
 		return nil, true
 	}
@@ -137,11 +115,11 @@ func (d *decoder) syntax(err error) {
 	} else { // its Error would show the lines around, with their secrets
 		said = syntax.GetMessage()
 		if at := syntax.GetToken(); at != nil && at.Position != nil {
-			place = d.source.place(at.Position.Line, at.Position.Column)
+			place = d.source.At(at.Position.Line, at.Position.Column)
 		}
 	}
 	said = "is not valid YAML: " + said
-	if line := d.source.line(place.Line); strings.Contains(line, "${") && strings.ContainsAny(line, "[{,") {
+	if line := d.source.Line(place.Line); strings.Contains(line, "${") && strings.ContainsAny(line, "[{,") {
 		said += `; a ${VAR} inside [ ] or { } must be in quotes: ["${VAR}"]`
 	} else if strings.Contains(said, "mapping value is not allowed") {
 		said += `; text with a colon and a space in it must be in quotes: 'severity: critical'`
@@ -149,44 +127,6 @@ func (d *decoder) syntax(err error) {
 		said += "; look at the indentation, quotes and brackets here and in the line before"
 	}
 	d.problem(place, said)
-}
-
-// What the parser is given at most: its time and memory grow with the square of the depth.
-const (
-	mostTokens = 50_000
-	mostDepth  = 100
-)
-
-// parseYAML is the library's parser. Its panics on broken input are errors like others: the text
-// is the user's, and a half-written file must not end the program with a stack trace.
-func parseYAML(text []byte) (file *ast.File, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			file, err = nil, errors.New("the text cannot be understood")
-		}
-	}()
-	tokens := lexer.Tokenize(string(text))
-	if len(tokens) > mostTokens {
-		return nil, &yaml.SyntaxError{Message: "the file is too long", Token: tokens[mostTokens]}
-	}
-	brackets, dashes, line := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position != nil && t.Position.Line != line {
-			dashes, line = 0, t.Position.Line
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			brackets++
-		case token.SequenceEndType, token.MappingEndType:
-			brackets--
-		case token.SequenceEntryType, token.MappingKeyType:
-			dashes++
-		}
-		if brackets > mostDepth || dashes > mostDepth {
-			return nil, &yaml.SyntaxError{Message: "the values are nested too deep", Token: t}
-		}
-	}
-	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
 // readFile reads a file of at most mostBytes. Its errors do not name the path.

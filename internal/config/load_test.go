@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"tocsin/internal/yamltext"
 )
 
 var update = flag.Bool("update", false, "write what the tests saw into their golden files")
@@ -108,10 +110,10 @@ func write(t *testing.T, path, text string) {
 // The library's parser needs memory by the square of the depth, so these must not reach it.
 func TestTextThatIsTooDeepOrTooLongIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		strings.Repeat("[", 30_000):                "tocsin.yaml:1:101: is not valid YAML: the values are nested too deep",
-		"a: " + strings.Repeat("{a: [", 10_000):    "the values are nested too deep",
-		"\n" + strings.Repeat("- ", 30_000):        "tocsin.yaml:2:201: is not valid YAML: the values are nested too deep",
-		strings.Repeat("a: b\n", mostTokens/3+100): "tocsin.yaml:16667:4: is not valid YAML: the file is too long",
+		strings.Repeat("[", 30_000):                         "tocsin.yaml:1:101: is not valid YAML: the values are nested too deep",
+		"a: " + strings.Repeat("{a: [", 10_000):             "the values are nested too deep",
+		"\n" + strings.Repeat("- ", 30_000):                 "tocsin.yaml:2:201: is not valid YAML: the values are nested too deep",
+		strings.Repeat("a: b\n", yamltext.MostTokens/3+100): "tocsin.yaml:16667:4: is not valid YAML: the file is too long",
 	} {
 		_, err := Parse("tocsin.yaml", []byte(text), environment(""))
 		if err == nil || !strings.Contains(err.Error(), want) {

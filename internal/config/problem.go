@@ -2,26 +2,14 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
+
+	"tocsin/internal/yamltext"
 )
 
-// Place is a place in a configuration file. Line and Column count from 1, Column in characters;
-// both are zero for the file as a whole.
-type Place struct {
-	File   string
-	Line   int
-	Column int
-}
-
-// String is "file:line:column", or "file" for the file as a whole.
-func (p Place) String() string {
-	if p.Line == 0 {
-		return p.File
-	}
-	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
-}
+// Place is a place in a configuration file.
+type Place = yamltext.Place
 
 // Problem is one thing that is wrong, or unwise, with a configuration. Text says what is wrong
 // and what to do, and holds no secret.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"tocsin/internal/yamltext"
 )
 
 // JSON is a rule's YAML as JSON, keys in the order they are written, nothing added.
@@ -21,7 +23,7 @@ func JSON(content []byte) (json.RawMessage, error) {
 
 // YAML is a rule's JSON as YAML, keys in the order they are written.
 func YAML(content []byte) ([]byte, error) {
-	r := reader{source: newSource("", string(content))}
+	r := reader{source: yamltext.NewText("", string(content))}
 	n := r.json(string(content))
 	if len(r.problems) > 0 {
 		return nil, &Problems{List: sorted(r.problems)}
@@ -44,7 +46,7 @@ func YAML(content []byte) ([]byte, error) {
 }
 
 func treeOf(content []byte) (*node, error) {
-	r := reader{source: newSource("", string(content))}
+	r := reader{source: yamltext.NewText("", string(content))}
 	n := r.yaml(string(content))
 	if len(r.problems) > 0 {
 		return nil, &Problems{List: sorted(r.problems)}

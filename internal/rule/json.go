@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"tocsin/internal/yamltext"
 )
 
 // json turns a text into the one JSON value it must be; nil after a problem.
@@ -56,7 +58,7 @@ func (j *jsonReader) token() (json.Token, int64, error) {
 
 func (j *jsonReader) place(offset int64) Place {
 	before := j.content[:min(max(offset, 0), int64(len(j.content)))]
-	return j.source.place(strings.Count(before, "\n")+1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])+1)
+	return j.source.At(strings.Count(before, "\n")+1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])+1)
 }
 
 var errTooDeep = errors.New("the values are nested too deep")
@@ -66,14 +68,14 @@ func (j *jsonReader) read(depth int) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if depth > mostDepth {
+	if depth > yamltext.MostDepth {
 		return nil, errTooDeep
 	}
 	n := &node{place: j.place(start)}
 	switch v := t.(type) {
 	case string:
 		n.kind, n.text = isText, v
-		n.inside = j.source.scalar(v, n.place.Line, n.place.Column, doubleQuoted, n.place)
+		n.inside = j.source.Scalar(v, n.place.Line, n.place.Column, yamltext.DoubleQuoted, n.place)
 	case json.Number:
 		n.kind, n.text = isNumber, v.String()
 		if f, err := v.Float64(); err == nil && strings.ContainsAny(n.text, ".eE") {

@@ -13,6 +13,7 @@ import (
 	"tocsin/internal/duration"
 	"tocsin/internal/nearest"
 	"tocsin/internal/query"
+	"tocsin/internal/yamltext"
 )
 
 // ParseOptions are what a rule is read with. The zero value is fine.
@@ -57,7 +58,7 @@ func parseWith(content []byte, o ParseOptions, tree func(*reader, string) *node)
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
-	d := &decoder{options: o, reader: reader{source: source{file: o.File}}}
+	d := &decoder{options: o, reader: reader{source: yamltext.NewText(o.File, "")}}
 	d.rule = d.read(content, tree)
 	if len(d.problems) > 0 {
 		return nil, &Problems{List: sorted(d.problems)}
@@ -82,7 +83,7 @@ func (d *decoder) read(content []byte, tree func(*reader, string) *node) *Rule {
 	if !d.wellFormed(whole) {
 		return nil
 	}
-	d.source = newSource(d.options.File, whole)
+	d.source = yamltext.NewText(d.options.File, whole)
 	n := tree(&d.reader, whole)
 	if n == nil {
 		return nil

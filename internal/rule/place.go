@@ -2,30 +2,14 @@ package rule
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
+
+	"tocsin/internal/yamltext"
 )
 
-// Place is a place in the text of a rule. Line and Column count from 1, Column in characters; both are
-// zero for the text as a whole.
-type Place struct {
-	// File is the file the text came from; empty for one that came from none.
-	File   string `json:"file,omitempty"`
-	Line   int    `json:"line,omitempty"`
-	Column int    `json:"column,omitempty"`
-}
-
-// String is "file:line:column", without what is not known.
-func (p Place) String() string {
-	switch {
-	case p.Line == 0:
-		return p.File
-	case p.File == "":
-		return fmt.Sprintf("%d:%d", p.Line, p.Column)
-	}
-	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
-}
+// Place is a place in the text of a rule.
+type Place = yamltext.Place
 
 // Problem is one thing that is wrong, or probably not meant, with a rule. Text says what and what to do.
 type Problem struct {

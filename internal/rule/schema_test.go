@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
+
+	"tocsin/internal/yamltext"
 )
 
 var update = flag.Bool("update", false, "write what came out as what is wanted")
@@ -65,7 +67,7 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 		}
 		bySchema := schema.Validate(instance)
 		for name, tree := range map[string]func(*reader, string) *node{"JSON": (*reader).json, "YAML": (*reader).yaml} {
-			r := reader{source: newSource("", string(content))}
+			r := reader{source: yamltext.NewText("", string(content))}
 			n := tree(&r, string(content))
 			if n == nil {
 				t.Fatalf("%s is not read as %s: %v", content, name, r.problems)

@@ -212,7 +212,7 @@ func (r *reader) kindMismatch(n *node, s *shape, path string) string {
 	switch {
 	case n.kind == isNull:
 		said := path + " has no value: write one, or delete the key"
-		if strings.Contains(r.source.line(n.place.Line), ": #") {
+		if strings.Contains(r.source.Line(n.place.Line), ": #") {
 			said += ` (a # after a space begins a comment; text with a # must be in quotes)`
 		}
 		return said

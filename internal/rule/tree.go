@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+
+	"tocsin/internal/yamltext"
 )
 
 // kind is what a value of YAML or JSON is.
@@ -105,7 +107,7 @@ func (n *node) plain() any {
 
 // reader turns a text into nodes and collects what is wrong with it.
 type reader struct {
-	source   source
+	source   yamltext.Text
 	problems []Problem
 	warnings []Problem
 }

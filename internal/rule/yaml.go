@@ -6,39 +6,30 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"tocsin/internal/yamltext"
 )
 
-// What a rule may be at most. The parser's time and memory grow with the square of the depth, and aliases
-// can blow a small text up.
+// What a rule may be at most: aliases can blow a small text up.
 const (
-	mostBytes  = 1 << 20
-	mostTokens = 50_000
-	mostDepth  = 100
-	mostNodes  = 100_000
+	mostBytes = 1 << 20
+	mostNodes = 100_000
 )
 
 // yaml turns a text into the one YAML document it must be; nil after a problem.
 func (r *reader) yaml(content string) *node {
-	file, err := parseYAML(content)
+	file, err := yamltext.Parse(content)
 	if err != nil {
 		r.syntax(err)
 		return nil
 	}
-	var documents []ast.Node
-	for _, document := range file.Docs {
-		if document != nil && document.Body != nil && document.Body.Type() != ast.DirectiveType {
-			documents = append(documents, document.Body)
-		}
-	}
+	documents := yamltext.Documents(file)
 	if len(documents) == 0 {
-		return &node{place: r.source.place(1, 1)}
+		return &node{place: r.source.At(1, 1)}
 	}
 	y := yamlReader{reader: r}
 	if len(documents) > 1 {
@@ -52,46 +43,14 @@ func (r *reader) yaml(content string) *node {
 	return y.read(documents[0])
 }
 
-// parseYAML is the library's parser. Its panics on broken input are errors like others: the text is the
-// user's, and a half-written file must not end the program.
-func parseYAML(content string) (file *ast.File, err error) {
-	defer func() {
-		if recover() != nil {
-			file, err = nil, errors.New("the text cannot be understood")
-		}
-	}()
-	tokens := lexer.Tokenize(content)
-	if len(tokens) > mostTokens {
-		return nil, &yaml.SyntaxError{Message: "the text is too long", Token: tokens[mostTokens]}
-	}
-	brackets, dashes, line := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position != nil && t.Position.Line != line {
-			dashes, line = 0, t.Position.Line
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			brackets++
-		case token.SequenceEndType, token.MappingEndType:
-			brackets--
-		case token.SequenceEntryType, token.MappingKeyType:
-			dashes++
-		}
-		if brackets > mostDepth || dashes > mostDepth {
-			return nil, &yaml.SyntaxError{Message: "the values are nested too deep", Token: t}
-		}
-	}
-	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
-}
-
 // syntax reports what the parser refuses.
 func (r *reader) syntax(err error) {
-	place, said := r.source.place(1, 1), err.Error()
+	place, said := r.source.At(1, 1), err.Error()
 	var syntax yaml.Error
 	if errors.As(err, &syntax) {
 		said = syntax.GetMessage()
 		if at := syntax.GetToken(); at != nil && at.Position != nil {
-			place = r.source.place(at.Position.Line, at.Position.Column)
+			place = r.source.At(at.Position.Line, at.Position.Column)
 		}
 	}
 	said = "is not valid YAML: " + said
@@ -137,9 +96,9 @@ func (y *yamlReader) placeOf(n ast.Node) Place {
 
 func (y *yamlReader) placeOfToken(t *token.Token) Place {
 	if t == nil || t.Position == nil {
-		return y.source.place(1, 1)
+		return y.source.At(1, 1)
 	}
-	return y.source.place(t.Position.Line, t.Position.Column)
+	return y.source.At(t.Position.Line, t.Position.Column)
 }
 
 // read gives a node with all below it. What cannot be read is reported and wrong.
@@ -151,8 +110,8 @@ func (y *yamlReader) read(n ast.Node) *node {
 		return &node{}
 	}
 	out := &node{place: y.placeOf(n)}
-	if y.nodes > mostNodes || y.depth > 2*mostDepth {
-		if y.nodes == mostNodes+1 || y.depth == 2*mostDepth+1 {
+	if y.nodes > mostNodes || y.depth > 2*yamltext.MostDepth {
+		if y.nodes == mostNodes+1 || y.depth == 2*yamltext.MostDepth+1 {
 			y.problem(out.place, fmt.Sprintf("the rule is too large once its aliases are followed: write fewer than %d values, or without aliases", mostNodes))
 		}
 		out.wrong = true
@@ -188,7 +147,7 @@ func (y *yamlReader) read(n ast.Node) *node {
 			out.text = strings.TrimRight(v.Value.Value, "\n")
 		}
 		if v.Start != nil && v.Start.Position != nil {
-			out.inside = y.source.scalar(out.text, v.Start.Position.Line, v.Start.Position.Column, block, out.place)
+			out.inside = y.source.Scalar(out.text, v.Start.Position.Line, v.Start.Position.Column, yamltext.Block, out.place)
 		}
 	case *ast.BoolNode:
 		out.kind, out.text = isBool, "false"
@@ -225,14 +184,14 @@ func (y *yamlReader) text(out *node, v *ast.StringNode) {
 	if v.Token == nil || v.Token.Position == nil {
 		return
 	}
-	q := plainScalar
+	q := yamltext.Plain
 	switch v.Token.Type {
 	case token.SingleQuoteType:
-		q = singleQuoted
+		q = yamltext.SingleQuoted
 	case token.DoubleQuoteType:
-		q = doubleQuoted
+		q = yamltext.DoubleQuoted
 	}
-	out.inside = y.source.scalar(out.text, v.Token.Position.Line, v.Token.Position.Column, q, out.place)
+	out.inside = y.source.Scalar(out.text, v.Token.Position.Line, v.Token.Position.Column, q, out.place)
 }
 
 // tagged reads what !!str makes text.
@@ -327,17 +286,11 @@ func keyName(key ast.MapKeyNode) (string, bool) {
 
 // wellFormed reports the first character that is not UTF-8.
 func (r *reader) wellFormed(content string) bool {
-	line, column := 1, 1
-	for rest := content; rest != ""; {
-		c, size := utf8.DecodeRuneInString(rest)
-		if c == utf8.RuneError && size <= 1 {
-			r.problem(Place{File: r.source.file, Line: line, Column: column}, "this character is not UTF-8: save the file as UTF-8")
-			return false
-		}
-		rest = rest[size:]
-		if column++; c == '\n' {
-			line, column = line+1, 1
-		}
+	line, column, broken := yamltext.NotUTF8(content)
+	if broken {
+		at := r.source.At(1, 1)
+		at.Line, at.Column = line, column
+		r.problem(at, "this character is not UTF-8: save the file as UTF-8")
 	}
-	return true
+	return !broken
 }
