@@ -63,7 +63,7 @@ func webhook(to *standIn) string { return "webhook_url: " + to.URL + demo.DemoWe
 
 func (b *bench) tocsin(dir string, from *space, poll time.Duration, slack string) (*process.Process, error) {
 	file := filepath.Join(dir, "tocsin.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, limitsOff, from.cluster.url, from.name, poll, slack), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, limitsOff, from.cluster.URL, from.name, poll, slack), 0o600); err != nil {
 		return nil, err
 	}
 	return process.Start(dir, nil, b.binary, "serve", "--config", file)
@@ -85,7 +85,7 @@ func (b *bench) contestants(peer bool) []contestant {
 }
 
 func (b *bench) elastAlert(ctx context.Context, dir string, from *space, to *standIn) (*process.Process, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(b.elastic, "prepare.sh"), from.cluster.url, from.alias, to.URL+demo.DemoWebhook, dir)
+	cmd := exec.CommandContext(ctx, filepath.Join(b.elastic, "prepare.sh"), from.cluster.URL, from.alias, to.URL+demo.DemoWebhook, dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("prepare elastalert2: %w\n%s", err, out)
 	}

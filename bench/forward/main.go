@@ -16,12 +16,13 @@ import (
 	"syscall"
 	"time"
 
+	"tocsin/bench/cluster"
 	"tocsin/bench/process"
 )
 
 // bench is what all measurements share.
 type bench struct {
-	cluster   *cluster
+	cluster   *node
 	binary    string // the program
 	elastic   string // the directory of ElastAlert2's scripts
 	scratch   string // a directory that is removed at the end
@@ -78,7 +79,7 @@ func run(ctx context.Context) (err error) {
 	if *url == "" {
 		return errors.New("no cluster: name one with -opensearch or TOCSIN_TEST_OPENSEARCH, or choose -only burst")
 	}
-	b.cluster = &cluster{url: strings.TrimRight(*url, "/")}
+	b.cluster = &node{cluster.Cluster{URL: strings.TrimRight(*url, "/")}}
 	if b.binary == "" {
 		b.binary = filepath.Join(b.scratch, "tocsin")
 		if err := process.Build(ctx, b.binary); err != nil {

@@ -35,7 +35,7 @@ func (b *bench) bare(ctx context.Context) error {
 			if err := b.cluster.forget(ctx, b.index); err != nil {
 				return err
 			}
-			took, _, _, err := b.search(ctx, b.cluster.url, query)
+			took, _, _, err := b.search(ctx, b.cluster.URL, query)
 			if err != nil {
 				return fmt.Errorf("%s: %w", query, err)
 			}
@@ -122,7 +122,7 @@ func (b *bench) replay(ctx context.Context, requests []request) (time.Duration, 
 
 // forward sends a request as it stands, the coding of its answer included: nothing is unpacked here.
 func (b *bench) forward(ctx context.Context, q request) (int, http.Header, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, q.method, b.cluster.url+q.path, bytes.NewReader(q.body))
+	req, err := http.NewRequestWithContext(ctx, q.method, b.cluster.URL+q.path, bytes.NewReader(q.body))
 	if err != nil {
 		return 0, nil, nil, err
 	}

@@ -30,7 +30,7 @@ func (b *bench) frequency(ctx context.Context, peer bool) error {
 		if err := b.cluster.forget(ctx, b.index); err != nil {
 			return err
 		}
-		t, u, printed, err := b.search(ctx, b.cluster.url, question)
+		t, u, printed, err := b.search(ctx, b.cluster.URL, question)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (b *bench) elastAlert(ctx context.Context) (took time.Duration, u process.U
 		return 0, u, nil, err
 	}
 	const layout = "2006-01-02T15:04:05"
-	p, err := process.Start(dir, nil, filepath.Join(b.elastic, "frequency.sh"), b.cluster.url, b.index, dir, b.from.Format(layout), b.to.Format(layout))
+	p, err := process.Start(dir, nil, filepath.Join(b.elastic, "frequency.sh"), b.cluster.URL, b.index, dir, b.from.Format(layout), b.to.Format(layout))
 	if err != nil {
 		return 0, u, nil, err
 	}

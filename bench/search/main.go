@@ -18,12 +18,13 @@ import (
 	"syscall"
 	"time"
 
+	"tocsin/bench/cluster"
 	"tocsin/bench/process"
 )
 
 // bench is what all measurements share.
 type bench struct {
-	cluster  *cluster
+	cluster  *node
 	index    string
 	binary   string
 	elastic  string // the directory of ElastAlert2's scripts
@@ -70,7 +71,7 @@ func run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	b.cluster = &cluster{url: strings.TrimRight(*url, "/")}
+	b.cluster = &node{cluster.Cluster{URL: strings.TrimRight(*url, "/")}}
 	b.from, b.to = first, first.Add(span)
 	fmt.Printf("%s, %d cores, %s, seed %d, %d runs, %d documents\n\n", runtime.Version(), runtime.NumCPU(),
 		time.Now().UTC().Format(time.DateOnly), *seed, b.runs, *documents)
