@@ -50,9 +50,9 @@ func Parse(path string, text []byte, env func(string) (string, bool)) (*Config, 
 		d.config(root, c)
 	}
 	if len(d.problems) > 0 {
-		return nil, &Problems{List: sorted(d.problems)}
+		return nil, &Problems{List: yamltext.Sorted(d.problems)}
 	}
-	c.Warnings = sorted(d.warnings)
+	c.Warnings = yamltext.Sorted(d.warnings)
 	c.places = d.places
 	return c, nil
 }

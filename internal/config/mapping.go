@@ -9,6 +9,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"tocsin/internal/nearest"
+
+	"tocsin/internal/yamltext"
 )
 
 // mapping is a section being read. Each key asked for is a key there is; close reports the keys
@@ -82,7 +84,7 @@ func (d *decoder) entries(n ast.Node, key string, at Place, own bool) []entry {
 			merged = append(merged, d.merge(pair.Value, key)...)
 			continue
 		}
-		name, ok := keyName(pair.Key)
+		name, ok := yamltext.KeyName(pair.Key)
 		e := entry{name: name, place: d.placeOf(pair.Key), value: pair.Value}
 		if !ok {
 			d.problem(e.place, "a key must be plain text")
@@ -124,20 +126,6 @@ func (d *decoder) merge(n ast.Node, key string) []entry {
 		return entries
 	}
 	return d.entries(n, join(key, "<<"), d.placeOf(n), false)
-}
-
-func keyName(key ast.MapKeyNode) (string, bool) {
-	switch v := key.(type) {
-	case *ast.StringNode:
-		return v.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
-		return v.GetToken().Value, true
-	case *ast.MappingKeyNode:
-		if inner, ok := v.Value.(ast.MapKeyNode); ok && inner != key {
-			return keyName(inner)
-		}
-	}
-	return "", false
 }
 
 func join(key, name string) string {

@@ -26,7 +26,7 @@ func YAML(content []byte) ([]byte, error) {
 	r := reader{source: yamltext.NewText("", string(content))}
 	n := r.json(string(content))
 	if len(r.problems) > 0 {
-		return nil, &Problems{List: sorted(r.problems)}
+		return nil, &Problems{List: yamltext.Sorted(r.problems)}
 	}
 	meant, err := n.appendJSON(nil)
 	if err != nil {
@@ -49,7 +49,7 @@ func treeOf(content []byte) (*node, error) {
 	r := reader{source: yamltext.NewText("", string(content))}
 	n := r.yaml(string(content))
 	if len(r.problems) > 0 {
-		return nil, &Problems{List: sorted(r.problems)}
+		return nil, &Problems{List: yamltext.Sorted(r.problems)}
 	}
 	return n, nil
 }

@@ -61,9 +61,9 @@ func parseWith(content []byte, o ParseOptions, tree func(*reader, string) *node)
 	d := &decoder{options: o, reader: reader{source: yamltext.NewText(o.File, "")}}
 	d.rule = d.read(content, tree)
 	if len(d.problems) > 0 {
-		return nil, &Problems{List: sorted(d.problems)}
+		return nil, &Problems{List: yamltext.Sorted(d.problems)}
 	}
-	d.rule.Warnings = sorted(d.warnings)
+	d.rule.Warnings = yamltext.Sorted(d.warnings)
 	return d.rule, nil
 }
 

@@ -230,7 +230,7 @@ func (y *yamlReader) pairs(out *node, pairs []*ast.MappingValueNode) {
 			continue
 		}
 		e := entry{place: y.placeOf(pair.Key)}
-		name, ok := keyName(pair.Key)
+		name, ok := yamltext.KeyName(pair.Key)
 		if !ok {
 			y.problem(e.place, "a key must be plain text")
 			continue
@@ -268,20 +268,6 @@ func (y *yamlReader) merge(n ast.Node) []entry {
 		y.problem(from.place, "<< takes a mapping or a list of mappings, not "+from.called())
 	}
 	return nil
-}
-
-func keyName(key ast.MapKeyNode) (string, bool) {
-	switch v := key.(type) {
-	case *ast.StringNode:
-		return v.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
-		return v.GetToken().Value, true
-	case *ast.MappingKeyNode:
-		if inner, ok := v.Value.(ast.MapKeyNode); ok && inner != key {
-			return keyName(inner)
-		}
-	}
-	return "", false
 }
 
 // wellFormed reports the first character that is not UTF-8.

@@ -75,3 +75,18 @@ func NotUTF8(content string) (line, column int, ok bool) {
 	}
 	return 0, 0, false
 }
+
+// KeyName is a mapping's key as text; ok is false where it is none.
+func KeyName(key ast.MapKeyNode) (name string, ok bool) {
+	switch v := key.(type) {
+	case *ast.StringNode:
+		return v.Value, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
+		return v.GetToken().Value, true
+	case *ast.MappingKeyNode:
+		if inner, ok := v.Value.(ast.MapKeyNode); ok && inner != key {
+			return KeyName(inner)
+		}
+	}
+	return "", false
+}
