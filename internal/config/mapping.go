@@ -9,7 +9,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"tocsin/internal/nearest"
-
 	"tocsin/internal/yamltext"
 )
 
