@@ -3,7 +3,7 @@
 # name yet, vets, fuzzes each parser for a moment, runs every test under the race detector, stops what
 # it started, and ends with a list of the servers and documents that were used or not, and why.
 #
-# SERVERS      kinds to start (opensearch opensearch2 elastic8 elastic7 elastic710), or none; all unless set
+# SERVERS      kinds to start (opensearch opensearchtls opensearch2 elastic8 elastic7 elastic710), or none; all unless set
 # TOCSIN_TEST_SERVERS=required    a server that cannot be started ends the run, as in CI
 # SHIPPERS     none: leave out scripts/shippers, which is a module of its own
 # TESTS        packages to test, ./... unless set     FUZZTIME  inputs or time for each parser, 0 for none
@@ -41,15 +41,16 @@ go build -o "$scratch/closing" ./scripts/closing
 
 # Kinds the environment names already are used as they are.
 kinds=()
-for kind in ${SERVERS:-opensearch opensearch2 elastic8 elastic7 elastic710}; do
+for kind in ${SERVERS:-opensearch opensearchtls opensearch2 elastic8 elastic7 elastic710}; do
 	case $kind in
 	none) ;;
 	opensearch) [ -n "${TOCSIN_TEST_OPENSEARCH:-}" ] || kinds+=("$kind") ;;
+	opensearchtls) [ -n "${TOCSIN_TEST_OPENSEARCH_TLS:-}" ] || kinds+=("$kind") ;;
 	opensearch2) [ -n "${TOCSIN_TEST_OPENSEARCH2:-}" ] || kinds+=("$kind") ;;
 	elastic8) [ -n "${TOCSIN_TEST_ES8:-}" ] || kinds+=("$kind") ;;
 	elastic7) [ -n "${TOCSIN_TEST_ES7:-}" ] || kinds+=("$kind") ;;
 	elastic710) [ -n "${TOCSIN_TEST_ES710:-}" ] || kinds+=("$kind") ;;
-	*) echo "SERVERS: there is no kind of server named $kind; try: opensearch opensearch2 elastic8 elastic7 elastic710 none" >&2; exit 1 ;;
+	*) echo "SERVERS: there is no kind of server named $kind; try: opensearch opensearchtls opensearch2 elastic8 elastic7 elastic710 none" >&2; exit 1 ;;
 	esac
 done
 if [ ${#kinds[@]} -gt 0 ]; then

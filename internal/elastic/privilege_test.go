@@ -186,13 +186,9 @@ func readsAlias(t *testing.T, c *elastic.Client, alias string, documents int) {
 	}
 }
 
-// OpenSearch's security plugin is tried where a node with it is named.
 func TestAnOpenSearchUserOfLeastPrivilegeSuffices(t *testing.T) {
-	address := os.Getenv("TOCSIN_TEST_OPENSEARCH_TLS")
-	if address == "" {
-		t.Skip("no OpenSearch with its security plugin: TOCSIN_TEST_OPENSEARCH_TLS is not set")
-	}
-	o := elastic.Options{Name: "siem", URLs: []string{address}, CAFile: os.Getenv("TOCSIN_TEST_OPENSEARCH_TLS_CA")}
+	node := testkit.Server(t, testkit.OpenSearchTLS)
+	o := elastic.Options{Name: "siem", URLs: []string{node.URL}, CAFile: node.CAFile, Username: node.Username, Password: node.Password}
 	admin := client(t, o)
 	name := testkit.Unique("tocsin-elastic")
 	create(t, admin, name+"-1", 2)
@@ -226,13 +222,8 @@ func TestAnOpenSearchUserOfLeastPrivilegeSuffices(t *testing.T) {
 			}
 		}()
 	}
-	at, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at.User = nil
 	var log strings.Builder
-	c := client(t, elastic.Options{Name: "siem", URLs: []string{at.String()}, CAFile: o.CAFile, Username: name, Password: password, Log: textLog(&log)})
+	c := client(t, elastic.Options{Name: "siem", URLs: []string{node.URL}, CAFile: o.CAFile, Username: name, Password: password, Log: textLog(&log)})
 	readsAll(t, c, name+"-1", name+"-alias", 50)
 	if p, err := c.Product(t.Context()); err != nil || p.Name != "opensearch" {
 		t.Errorf("%+v %v", p, err)

@@ -15,17 +15,18 @@ import (
 // Kind is a product and version line that tests run against.
 type Kind string
 
-// The kinds of cluster there are. Elastic8 speaks HTTPS and has API keys. Elastic710 is without
+// The kinds of cluster there are. OpenSearchTLS has OpenSearch's security plugin: HTTPS, users and roles. Elastic8 speaks HTTPS and has API keys. Elastic710 is without
 // Elastic's own extensions, so it has no points in time: what reads it must scroll.
 const (
-	OpenSearch  Kind = "OpenSearch 3"
-	OpenSearch2 Kind = "OpenSearch 2"
-	Elastic8    Kind = "Elasticsearch 8"
-	Elastic7    Kind = "Elasticsearch 7.17"
-	Elastic710  Kind = "Elasticsearch 7.10"
+	OpenSearch    Kind = "OpenSearch 3"
+	OpenSearchTLS Kind = "OpenSearch secured"
+	OpenSearch2   Kind = "OpenSearch 2"
+	Elastic8      Kind = "Elasticsearch 8"
+	Elastic7      Kind = "Elasticsearch 7.17"
+	Elastic710    Kind = "Elasticsearch 7.10"
 )
 
-// Kinds are all of them, for tests that hold on each.
+// Kinds are those for tests that hold on each: all but OpenSearchTLS, which is OpenSearch once more.
 var Kinds = []Kind{OpenSearch, OpenSearch2, Elastic8, Elastic7, Elastic710}
 
 // want says how the environment names a kind of node, and what such a node must say it is.
@@ -36,11 +37,12 @@ type want struct {
 }
 
 var wants = map[Kind]want{
-	OpenSearch:  {"TOCSIN_TEST_OPENSEARCH", "opensearch", []string{"3."}},
-	OpenSearch2: {"TOCSIN_TEST_OPENSEARCH2", "opensearch", []string{"2."}},
-	Elastic8:    {"TOCSIN_TEST_ES8", "elasticsearch", []string{"8.", "9."}},
-	Elastic7:    {"TOCSIN_TEST_ES7", "elasticsearch", []string{"7.17."}},
-	Elastic710:  {"TOCSIN_TEST_ES710", "elasticsearch", []string{"7.10."}},
+	OpenSearch:    {"TOCSIN_TEST_OPENSEARCH", "opensearch", []string{"3."}},
+	OpenSearchTLS: {"TOCSIN_TEST_OPENSEARCH_TLS", "opensearch", []string{"3."}},
+	OpenSearch2:   {"TOCSIN_TEST_OPENSEARCH2", "opensearch", []string{"2."}},
+	Elastic8:      {"TOCSIN_TEST_ES8", "elasticsearch", []string{"8.", "9."}},
+	Elastic7:      {"TOCSIN_TEST_ES7", "elasticsearch", []string{"7.17."}},
+	Elastic710:    {"TOCSIN_TEST_ES710", "elasticsearch", []string{"7.10."}},
 }
 
 // Variable returns the name of the environment variable that says where a node of this kind is.
@@ -59,7 +61,7 @@ type Node struct {
 }
 
 // Server returns the node of this kind that the environment names. TOCSIN_TEST_OPENSEARCH,
-// TOCSIN_TEST_OPENSEARCH2, TOCSIN_TEST_ES8, TOCSIN_TEST_ES7 and TOCSIN_TEST_ES710 are URLs, with
+// TOCSIN_TEST_OPENSEARCH_TLS, TOCSIN_TEST_OPENSEARCH2, TOCSIN_TEST_ES8, TOCSIN_TEST_ES7 and TOCSIN_TEST_ES710 are URLs, with
 // user:password@ where the node asks; the same name with _CA is the file of its certificate authority. `make servers` prints them.
 //
 // Where the variable is not set, or under -short, the test is skipped and the closing list says so;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # start.sh STATE [KIND...]: starts real search servers on free ports of 127.0.0.1 and prints the environment
 # variables that the tests find them by (also in STATE/env). All they hold is in STATE; stop.sh STATE ends
-# them. KIND is opensearch, opensearch2, elastic8, elastic7 or elastic710; without one, all of them.
+# them. KIND is opensearch, opensearchtls (with its security plugin), opensearch2, elastic8, elastic7 or elastic710; without one, all of them.
 # A kind that cannot be started is told of in STATE/unavailable (its variable, a tab, the reason), and the exit
 # status is 1.
 set -euo pipefail
@@ -11,7 +11,7 @@ mkdir -p "$1" "$cache"
 state=$(cd "$1" && pwd)
 shift
 kinds=("$@")
-[ ${#kinds[@]} -gt 0 ] || kinds=(opensearch opensearch2 elastic8 elastic7 elastic710)
+[ ${#kinds[@]} -gt 0 ] || kinds=(opensearch opensearchtls opensearch2 elastic8 elastic7 elastic710)
 chmod 755 "$state"
 : >"$state/unavailable"
 (umask 077 && : >"$state/env")
@@ -32,6 +32,7 @@ run() { # KIND PORT
 	local data=$state/$1
 	case $1 in
 	opensearch) "$here/opensearch.sh" "$2" "$data" ;;
+	opensearchtls) NODE_PASSWORD=$password NODE_CERTS=$state/certs NODE_HEAP=512m "$here/opensearch.sh" "$2" "$data" ;;
 	opensearch2) "$here/opensearch2.sh" "$2" "$data" ;;
 	elastic8) NODE_PASSWORD=$password NODE_CERTS=$state/certs "$here/elasticsearch.sh" 8.19.21 "$2" "$data" ;;
 	elastic7) "$here/elasticsearch.sh" 7.17.29 "$2" "$data" ;;
@@ -42,11 +43,12 @@ run() { # KIND PORT
 variable() {
 	case $1 in
 	opensearch) echo TOCSIN_TEST_OPENSEARCH ;;
+	opensearchtls) echo TOCSIN_TEST_OPENSEARCH_TLS ;;
 	opensearch2) echo TOCSIN_TEST_OPENSEARCH2 ;;
 	elastic8) echo TOCSIN_TEST_ES8 ;;
 	elastic7) echo TOCSIN_TEST_ES7 ;;
 	elastic710) echo TOCSIN_TEST_ES710 ;;
-	*) die "there is no kind of server named $1; try: opensearch opensearch2 elastic8 elastic7 elastic710" ;;
+	*) die "there is no kind of server named $1; try: opensearch opensearchtls opensearch2 elastic8 elastic7 elastic710" ;;
 	esac
 }
 
@@ -69,12 +71,13 @@ status=0
 for kind in "${kinds[@]}"; do
 	if wait "${job[$kind]}"; then
 		url=$(cat "$state/$kind.url")
-		if [ "$kind" = elastic8 ]; then
-			printf 'export TOCSIN_TEST_ES8=%s\n' "${url/:\/\//://elastic:$password@}" >>"$state/env"
-			printf 'export TOCSIN_TEST_ES8_CA=%q\n' "$state/certs/ca.crt" >>"$state/env"
-		else
-			printf 'export %s=%s\n' "$(variable "$kind")" "$url" >>"$state/env"
-		fi
+		user=
+		case $kind in
+		elastic8) user=elastic ;;
+		opensearchtls) user=admin ;;
+		esac
+		printf 'export %s=%s\n' "$(variable "$kind")" "${url/:\/\//://${user:+$user:$password@}}" >>"$state/env"
+		[ -z "$user" ] || printf 'export %s_CA=%q\n' "$(variable "$kind")" "$state/certs/ca.crt" >>"$state/env"
 		say "started $kind at $url"
 	else
 		status=1

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# build.sh [DIR]: bundles the pages' script and style from internal/web/assets/src and the packages that
+# package-lock.json pins, into DIR (internal/web/assets/dist unless given), and compresses them. Needs npm; the
+# bundler is esbuild, built from tools/go.mod. The same sources give the same bytes on every machine.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+out=${1:-internal/web/assets/dist}
+src=internal/web/assets/src
+here=scripts/assets
+command -v npm >/dev/null || { echo "missing: npm. To get it: apt-get install npm" >&2; exit 1; }
+
+# The packages, installed once for each state of the lock file.
+cache=${TOCSIN_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tocsin}
+packages=$cache/assets-$(sha256sum $here/package-lock.json | cut -c1-16)
+if [ ! -e "$packages/complete" ]; then
+	rm -rf "$packages"
+	mkdir -p "$packages"
+	cp $here/package.json $here/package-lock.json "$packages/"
+	npm ci --prefix "$packages" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	touch "$packages/complete"
+fi
+
+mkdir -p "$out"
+find "$out" -type f -delete
+# Licences are in third_party/, so that no browser loads them.
+NODE_PATH=$packages/node_modules go tool -modfile=tools/go.mod esbuild \
+	$src/app.js $src/search.js $src/app.css $src/search.css \
+	--bundle --minify --format=iife --target=es2022,chrome105,firefox110,safari16 --charset=utf8 --legal-comments=none \
+	--log-level=warning --outdir="$out"
+cp $src/icon.svg "$out/"
+full=$(cd "$out" && pwd)
+go run -C tools ./compress "$full"/*.js "$full"/*.css "$full"/*.svg
