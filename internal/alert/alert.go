@@ -95,6 +95,8 @@ type Alert struct {
 	// First and Last are the times of the first and last event it is made of; zero where it is one event.
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`
+	// Ended is when its condition ended; zero while it holds and for what cannot end.
+	Ended time.Time `json:"ended,omitzero"`
 	// Held says that its source keeps it back; nil leaves that to policy.
 	Held *Held `json:"held,omitempty"`
 	// MergedInto is the alert of the same source that this one turned out to be part of; empty for none.

@@ -9,11 +9,30 @@ import (
 
 // ItemOf tells of an alert what a message tells.
 func ItemOf(a *alert.Alert) Item {
-	return Item{
+	i := Item{
 		Alert: a.ID, Rule: a.Rule.Name, RuleURL: a.Rule.URL, Severity: a.Severity, Risk: a.Risk, Reason: a.Reason,
 		Host: a.Host, User: a.User, Time: a.Time, Count: a.Count, Attack: a.Threat, Facts: facts(a),
-		Status: a.Status, URL: a.URL, Late: a.Late,
+		Status: a.Status, URL: a.URL, Late: a.Late, First: a.First, Last: a.Last, Owner: a.Rule.Owner, Runbook: a.Rule.Runbook,
 	}
+	switch {
+	case a.MergedInto != "":
+		i.State = StateMerged
+	case a.Withdrawn:
+		i.State = StateWithdrawn
+	case !a.Ended.IsZero():
+		i.State, i.StateAt = StateResolved, a.Ended
+	}
+	return i
+}
+
+// Fill has the notice name some alerts, first to last. What is over keeps the values that fired.
+func (n *Notice) Fill(alerts []alert.Alert) {
+	before := n.Items
+	n.Items = make([]Item, 0, len(alerts))
+	for k := range alerts {
+		n.Items = append(n.Items, ItemOf(&alerts[k]))
+	}
+	Keep(before, n.Items)
 }
 
 // facts are the alert's, without those that say the host or the user once more.
@@ -38,9 +57,11 @@ func Alone(key Key, channel string, a *alert.Alert) Notice {
 
 // Same reports whether two items read the same.
 func (i Item) Same(other Item) bool {
-	if !i.Time.Equal(other.Time) {
-		return false
+	for _, pair := range [][2]*time.Time{{&i.Time, &other.Time}, {&i.First, &other.First}, {&i.Last, &other.Last}, {&i.StateAt, &other.StateAt}} {
+		if !pair[0].Equal(*pair[1]) {
+			return false
+		}
+		*pair[0], *pair[1] = time.Time{}, time.Time{}
 	}
-	i.Time, other.Time = time.Time{}, time.Time{}
 	return reflect.DeepEqual(i, other)
 }

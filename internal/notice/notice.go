@@ -20,8 +20,10 @@ type Kind string
 
 // The kinds.
 const (
-	KindAlert  Kind = "alert"  // one alert, or the alerts of one group
-	KindDigest Kind = "digest" // alerts of several groups that a channel's rate limit held back
+	KindAlert   Kind = "alert"   // one alert, or the alerts of one group; with Tops, a storm
+	KindDigest  Kind = "digest"  // alerts of several groups that a channel's rate limit held back
+	KindSummary Kind = "summary" // a scheduled digest: Notice.Summary
+	KindHealth  Kind = "health"  // trouble of ours or its end: Notice.Health
 )
 
 // NamedMost is how many alerts one message names; the rest it counts.
@@ -44,6 +46,27 @@ type Notice struct {
 	Note     string         `json:"note,omitempty"`   // a line for the reader: why it is a digest, where it was meant to go
 	Prefix   string         `json:"prefix,omitempty"` // stands before everything else, such as "[demo]"
 	Repeat   bool           `json:"repeat,omitempty"` // said before; the condition is still open
+
+	// Tops make it the live message of a storm: instead of a list of its alerts it shows the fields that
+	// most of them share.
+	Tops []Top `json:"tops,omitempty"`
+	// Standing counts all alerts it stands for by what became of them. The zero Standing is counted from
+	// Items.
+	Standing Standing `json:"standing,omitzero"`
+	// Escalation says that nobody acknowledged in time, and whom to mention.
+	Escalation *Escalation `json:"escalation,omitempty"`
+	// Summary is what a scheduled digest says.
+	Summary *Summary `json:"summary,omitempty"`
+	// Health is the trouble that a notice of KindHealth tells of.
+	Health *Health `json:"health,omitempty"`
+	// Template is the route's own text of the message, as written; "" for none. Fill makes Body of it.
+	Template string `json:"template,omitempty"`
+	// Body is what Template made: its own text, with every value from an alert between two marks. It
+	// stands in place of the reason and the list of alerts. Empty for none.
+	Body string `json:"body,omitempty"`
+	// Thread holds what is too long for the message: lines for a reply to it, where the service has threads.
+	Thread []Item `json:"thread,omitempty"`
+
 	// Plain asks for text alone, shortened: the service refused the full layout.
 	Plain bool `json:"plain,omitempty"`
 }
@@ -65,6 +88,18 @@ type Item struct {
 	Status   alert.Status   `json:"status,omitempty"`
 	URL      string         `json:"url,omitempty"`
 	Late     bool           `json:"late,omitempty"`
+
+	First   time.Time `json:"first,omitzero"` // of the events it is made of; zero where it is one event
+	Last    time.Time `json:"last,omitzero"`
+	Owner   string    `json:"owner,omitempty"`   // who looks after the rule
+	Runbook string    `json:"runbook,omitempty"` // a link to what to do
+	Table   *Table    `json:"table,omitempty"`   // the rows of a run
+	Chart   *Chart    `json:"chart,omitempty"`   // its measure over time
+
+	// State says what became of its condition, and StateAt when; Keep has it keep the values that fired.
+	State   State     `json:"state,omitempty"`
+	StateAt time.Time `json:"state_at,omitzero"`
+	By      string    `json:"by,omitempty"` // who acknowledged or closed it
 }
 
 // Tally counts the alerts of one rule within a notice.
