@@ -17,7 +17,7 @@ import (
 // nothing; the same finding on the same store always makes the same result.
 type evaluation struct {
 	rule *ruleset
-	tx   *store.Tx
+	past past
 	now  time.Time
 	late bool // its windows are judged after their time
 
@@ -70,7 +70,7 @@ func (e *evaluation) documents(found []document) error {
 			continue
 		}
 		id := documentID(e.rule.rule.ID, e.rule.source.Name, d.Index, d.ID, d.Row)
-		_, known, err := episode(e.tx, id)
+		_, known, err := e.past.episode(id)
 		if err != nil {
 			return err
 		}
@@ -91,10 +91,14 @@ func (e *evaluation) documents(found []document) error {
 
 // sliding makes alerts of the windows that slide along the events of each key: episodes.
 func (e *evaluation) sliding(span Span, windows []Window) error {
+	return e.joined(span, Buckets(e.inHours(windows), e.rule.timing.Grid))
+}
+
+// joined makes alerts of the windows of a span, summed up by the grid.
+func (e *evaluation) joined(span Span, buckets []Bucket) error {
 	grid, length := e.rule.timing.Grid, e.rule.search.joins
-	windows = e.inHours(windows)
 	dropped := Span{floor(span.From, grid), ceil(span.To, grid)}
-	before, err := bucketKeys(e.tx, e.rule.rule.ID, dropped)
+	before, err := e.past.bucketKeys(e.rule.rule.ID, dropped)
 	if err != nil {
 		return err
 	}
@@ -102,7 +106,7 @@ func (e *evaluation) sliding(span Span, windows []Window) error {
 	for _, key := range before {
 		byKey[key] = nil
 	}
-	for _, b := range Buckets(windows, grid) {
+	for _, b := range buckets {
 		byKey[b.Key] = append(byKey[b.Key], b)
 		e.result.buckets = append(e.result.buckets, b)
 	}
@@ -128,7 +132,7 @@ func (e *evaluation) rejoin(key string, dropped Span, buckets []Bucket, length i
 	if err != nil {
 		return err
 	}
-	kept, err := bucketsOf(e.tx, id, key, Span{floor(from/1000-1, e.rule.timing.Grid), to/1000 + 1})
+	kept, err := e.past.bucketsOf(id, key, Span{floor(from/1000-1, e.rule.timing.Grid), to/1000 + 1})
 	if err != nil {
 		return err
 	}
@@ -145,7 +149,7 @@ func (e *evaluation) rejoin(key string, dropped Span, buckets []Bucket, length i
 // all windows of an episode are joined again together.
 func (e *evaluation) reach(key string, from, to *int64, length int64) ([]Stored, error) {
 	for {
-		stored, err := episodesOf(e.tx, e.rule.rule.ID, key, *from, *to)
+		stored, err := e.past.episodesOf(e.rule.rule.ID, key, *from, *to)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +171,7 @@ func (e *evaluation) single(span Span, windows []Window) error {
 	if e.rule.timing.Ticks { // a tick is the end of its stretch
 		from, to = from+1, to+1
 	}
-	stored, err := episodesEnding(e.tx, e.rule.rule.ID, from, to)
+	stored, err := e.past.episodesEnding(e.rule.rule.ID, from, to)
 	if err != nil {
 		return err
 	}
@@ -230,7 +234,7 @@ func (e *evaluation) changes(key string, stored []Stored, derived []Episode, len
 		if e.known[id] {
 			return true
 		}
-		_, there, err := episode(e.tx, id)
+		_, there, err := e.past.episode(id)
 		failed = cmp.Or(failed, err)
 		return there
 	}

@@ -80,7 +80,7 @@ func (e *evaluation) again(s *Stored, a *alert.Alert, fields alert.Fields) (*ale
 	same := identity("same", string(text))
 	last, ok := e.recent[same]
 	if !ok {
-		if last, ok, err = lastSaid(e.tx, r.ID, same); err != nil {
+		if last, ok, err = e.past.lastSaid(r.ID, same); err != nil {
 			return nil, "", err
 		}
 	}

@@ -185,7 +185,7 @@ func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came
 		}
 	}
 	err := d.db.View(ctx, func(tx *store.Tx) error {
-		e.tx = tx
+		e.past = stored{tx}
 		if span.Empty() {
 			return nil
 		}

@@ -37,7 +37,7 @@ func (e *evaluation) perRun() error {
 		s := Stored{Late: e.late, Rule: e.rule.revision, Updated: store.Micros(e.now)}
 		for later := 0; ; later++ {
 			s.ID = runID(e.rule.rule.ID, tick, later)
-			_, there, err := episode(e.tx, s.ID)
+			_, there, err := e.past.episode(s.ID)
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"tocsin/internal/query"
 	"tocsin/internal/rule"
 )
 
@@ -95,11 +96,16 @@ func (d *Detector) prepare(e *rule.Entry) (*ruleset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
-	s, err := newSearch(r, source, d.options.Lookups)
+	return newRuleset(r, e.Revision(), source, d.options.Lookups)
+}
+
+// newRuleset makes a rule ready to run on a source.
+func newRuleset(r *rule.Rule, revision string, source *Source, lookups map[string]*query.Table) (*ruleset, error) {
+	s, err := newSearch(r, source, lookups)
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
-	set := &ruleset{rule: r, revision: e.Revision(), source: source, search: s}
+	set := &ruleset{rule: r, revision: revision, source: source, search: s}
 	every := r.Every.Microseconds()
 	set.timing = timing{Every: every, Lookback: r.Lookback.Fixed.Microseconds(), Grid: every, Reach: s.reach.Microseconds(), Ticks: s.ticks, Chunk: max(every, time.Hour.Microseconds(), s.reach.Microseconds())}
 	if !s.ticks {
