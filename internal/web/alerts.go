@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/account"
 	"tocsin/internal/alert"
+	"tocsin/internal/check"
 	"tocsin/internal/ledger"
 )
 
@@ -75,6 +77,39 @@ type Detail struct {
 type Why struct {
 	Row
 	Steps []string `json:"steps"`
+}
+
+// routeAlerts adds the API of alerts.
+func (w *Web) routeAlerts() {
+	fates := make([]string, 0, len(alert.Fates))
+	for _, f := range alert.Fates {
+		fates = append(fates, string(f))
+	}
+	w.add(Route{
+		Method: "GET", Path: "/alerts", Tag: "alerts", Role: account.Viewer, Summary: "List alerts, newest recorded first",
+		Query: []Query{
+			{Name: "limit", Kind: Integer, Text: "How many at most."},
+			{Name: "before", Kind: Integer, Text: "The page before this place: before of the page last read."},
+			{Name: "since", Kind: Time, Text: "Only alerts recorded since this time."},
+			{Name: "fate", Text: "Only alerts of these fates, with commas between them: " + strings.Join(fates, ", ") + "."},
+			{Name: "source", Text: "Only alerts of the source of this name."},
+			{Name: "id", Repeated: true, Text: "Only alerts whose id or source's id begins so."},
+		},
+		Answer: List{}, Handle: w.alerts,
+	})
+	w.add(Route{
+		Method: "GET", Path: "/alerts/{id}", Tag: "alerts", Role: account.Viewer, Summary: "Show one alert whole",
+		Text: "The id may be the alert's, its document's, or the beginning of either.", Answer: Detail{}, Fails: []int{404}, Handle: w.alert,
+	})
+	w.add(Route{
+		Method: "GET", Path: "/alerts/{id}/why", Tag: "alerts", Role: account.Viewer, Summary: "Tell the way of one alert and why it went so",
+		Answer: Why{}, Fails: []int{404}, Handle: w.why,
+	})
+	w.add(Route{
+		Method: "POST", Path: "/verify", Tag: "alerts", Role: account.Editor, Summary: "Compare the index, the ledger and Slack's history",
+		Query:  []Query{{Name: "since", Kind: Time, Needed: true, Text: "What is compared begins here."}},
+		Answer: check.Verification{}, Handle: w.runVerify,
+	})
 }
 
 func (w *Web) alerts(rw http.ResponseWriter, r *http.Request) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"tocsin/internal/account"
 	"tocsin/internal/duration"
 	"tocsin/internal/query"
 	"tocsin/internal/rule"
@@ -60,6 +61,30 @@ func RuleRowOf(e *rule.Entry) RuleRow {
 		out.Attack, out.Tags, out.Owner, out.Tests, out.Noise = r.Attack, r.Tags, r.Owner, len(r.Tests), r.Noise
 	}
 	return out
+}
+
+// RuleList are rules.
+type RuleList struct {
+	Rules []RuleRow `json:"rules"`
+}
+
+// RuleTests is how the tests of a rule went.
+type RuleTests struct {
+	ID    string            `json:"id"`
+	Name  string            `json:"name"`
+	Tests []rule.TestResult `json:"tests"`
+}
+
+// RuleVersions are the versions of a rule.
+type RuleVersions struct {
+	Versions []rule.Version `json:"versions"`
+}
+
+// RuleChecked is what is wrong with a rule that is being written.
+type RuleChecked struct {
+	OK       bool           `json:"ok"`
+	Problems []rule.Problem `json:"problems"`
+	Warnings []rule.Problem `json:"warnings"`
 }
 
 // RuleDetail is one rule whole.
@@ -119,22 +144,54 @@ type rules struct {
 // routeRules adds the API of rules.
 func (w *Web) routeRules(library *rule.Library, tester *rule.Tester) {
 	s := &rules{w, library, tester}
-	w.mux.HandleFunc("GET /api/v1/rules", s.list)
-	w.mux.HandleFunc("POST /api/v1/rules", s.apply)
-	w.mux.HandleFunc("GET /api/v1/rules/{id}", s.show)
-	w.mux.HandleFunc("PUT /api/v1/rules/{id}", s.apply)
-	w.mux.HandleFunc("DELETE /api/v1/rules/{id}", s.delete)
-	w.mux.HandleFunc("POST /api/v1/rules/{id}/state", s.state)
-	w.mux.HandleFunc("POST /api/v1/rules/{id}/test", s.test)
-	w.mux.HandleFunc("GET /api/v1/rules/{id}/versions", s.versions)
-	w.mux.HandleFunc("GET /api/v1/rules/{id}/versions/{version}", s.version)
-	w.mux.HandleFunc("POST /api/v1/rules-check", s.check)
-	w.mux.HandleFunc("GET /api/v1/rules-pack", s.pack)
-	w.mux.HandleFunc("GET /api/v1/rules-pack/{id}", s.packed)
-	w.mux.HandleFunc("GET /api/v1/rule.schema.json", schema)
+	const editor, viewer = account.Editor, account.Viewer
+	for _, r := range []Route{
+		{Method: "GET", Path: "/rules", Role: viewer, Summary: "List the rules", Answer: RuleList{}, Handle: s.list},
+		{
+			Method: "POST", Path: "/rules", Role: editor, Summary: "Make a rule, or change the one of the same id", Body: RuleChange{},
+			Answer: RuleChanged{}, Fails: []int{404, 409}, Failure: RuleFailure{}, Handle: s.apply,
+		},
+		{Method: "GET", Path: "/rules/{id}", Role: viewer, Summary: "Show one rule whole", Answer: RuleDetail{}, Fails: []int{404}, Failure: RuleFailure{}, Handle: s.show},
+		{
+			Method: "PUT", Path: "/rules/{id}", Role: editor, Summary: "Change a rule", Body: RuleChange{}, Answer: RuleChanged{},
+			Fails: []int{404, 409}, Failure: RuleFailure{}, Handle: s.apply,
+		},
+		{
+			Method: "DELETE", Path: "/rules/{id}", Role: editor, Summary: "Delete a rule", Answer: RuleRow{}, Fails: []int{404, 409}, Failure: RuleFailure{},
+			Query: []Query{
+				{Name: "base", Kind: Integer, Text: "The version the caller saw; a newer one is not deleted."},
+				{Name: "who", Text: "Who deletes it, where nobody is signed in."},
+				{Name: "note", Text: "Why."},
+			},
+			Handle: s.delete,
+		},
+		{
+			Method: "POST", Path: "/rules/{id}/state", Role: editor, Summary: "Turn a rule on, off or to shadow", Body: RuleChange{}, Answer: RuleChanged{},
+			Fails: []int{404, 409}, Failure: RuleFailure{}, Handle: s.state,
+		},
+		{
+			Method: "POST", Path: "/rules/{id}/test", Role: viewer, Summary: "Run the tests of a rule", Answer: RuleTests{}, Fails: []int{404},
+			Failure: RuleFailure{}, Handle: s.test,
+		},
+		{Method: "GET", Path: "/rules/{id}/versions", Role: viewer, Summary: "List the versions of a rule", Answer: RuleVersions{}, Fails: []int{404}, Handle: s.versions},
+		{
+			Method: "GET", Path: "/rules/{id}/versions/{version}", Role: viewer, Summary: "Show one version of a rule", Answer: rule.Version{},
+			Fails: []int{404}, Handle: s.version,
+		},
+		{
+			Method: "POST", Path: "/rules-check", Role: viewer, Summary: "Say what is wrong with a rule, and save nothing", Body: RuleChange{}, Answer: RuleChecked{},
+			Handle: s.check,
+		},
+		{Method: "GET", Path: "/rules-pack", Role: viewer, Summary: "List the rules of the starter pack", Answer: RuleList{}, Handle: s.pack},
+		{Method: "GET", Path: "/rules-pack/{id}", Role: viewer, Summary: "Show one rule of the starter pack", Answer: RuleDetail{}, Fails: []int{404}, Handle: s.packed},
+		{Method: "GET", Path: "/rule.schema.json", Role: viewer, Summary: "The JSON Schema of a rule", Content: "application/schema+json", Handle: ruleSchema},
+	} {
+		r.Tag = "rules"
+		w.add(r)
+	}
 }
 
-func schema(rw http.ResponseWriter, _ *http.Request) {
+func ruleSchema(rw http.ResponseWriter, _ *http.Request) {
 	rw.Header().Set("Content-Type", "application/schema+json")
 	rw.Write(rule.Schema()) //nolint:errcheck // a reader that went away needs no answer
 }
@@ -162,9 +219,7 @@ func (s *rules) refuse(rw http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *rules) list(rw http.ResponseWriter, _ *http.Request) {
-	out := struct {
-		Rules []RuleRow `json:"rules"`
-	}{[]RuleRow{}}
+	out := RuleList{[]RuleRow{}}
 	for _, e := range s.library.All() {
 		out.Rules = append(out.Rules, RuleRowOf(&e))
 	}
@@ -207,16 +262,8 @@ func detailOf(e *rule.Entry) (RuleDetail, error) {
 
 // change reads the body of a change.
 func change(rw http.ResponseWriter, r *http.Request) (RuleChange, rule.Change, bool) {
-	var in RuleChange
-	d := json.NewDecoder(http.MaxBytesReader(rw, r.Body, mostRule))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			fail(rw, http.StatusRequestEntityTooLarge, fmt.Sprintf("the rule and its files are larger than %d bytes", mostRule))
-			return in, rule.Change{}, false
-		}
-		fail(rw, http.StatusBadRequest, "the body is not the JSON of a change: "+err.Error())
+	in, ok := body[RuleChange](rw, r, mostRule)
+	if !ok {
 		return in, rule.Change{}, false
 	}
 	c := rule.Change{ID: r.PathValue("id"), Base: rule.Any, Who: in.Who, Note: in.Note}
@@ -331,11 +378,7 @@ func (s *rules) test(rw http.ResponseWriter, r *http.Request) {
 		s.refuse(rw, r, err)
 		return
 	}
-	answer(rw, http.StatusOK, struct {
-		ID    string            `json:"id"`
-		Name  string            `json:"name"`
-		Tests []rule.TestResult `json:"tests"`
-	}{e.ID, e.Name(), results})
+	answer(rw, http.StatusOK, RuleTests{e.ID, e.Name(), results})
 }
 
 // check says what is wrong with a rule that is being written, and saves nothing.
@@ -345,11 +388,7 @@ func (s *rules) check(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	warnings, err := s.library.Check([]byte(in.Content), in.Format == "json", in.File)
-	out := struct {
-		OK       bool           `json:"ok"`
-		Problems []rule.Problem `json:"problems"`
-		Warnings []rule.Problem `json:"warnings"`
-	}{OK: err == nil, Problems: []rule.Problem{}, Warnings: append([]rule.Problem{}, warnings...)}
+	out := RuleChecked{OK: err == nil, Problems: []rule.Problem{}, Warnings: append([]rule.Problem{}, warnings...)}
 	var problems *rule.Problems
 	if errors.As(err, &problems) {
 		out.Problems = problems.List
@@ -373,9 +412,7 @@ func (s *rules) versions(rw http.ResponseWriter, r *http.Request) {
 		s.refuse(rw, r, err)
 		return
 	}
-	answer(rw, http.StatusOK, struct {
-		Versions []rule.Version `json:"versions"`
-	}{found})
+	answer(rw, http.StatusOK, RuleVersions{found})
 }
 
 func (s *rules) version(rw http.ResponseWriter, r *http.Request) {
@@ -397,9 +434,7 @@ func (s *rules) version(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (s *rules) pack(rw http.ResponseWriter, _ *http.Request) {
-	out := struct {
-		Rules []RuleRow `json:"rules"`
-	}{[]RuleRow{}}
+	out := RuleList{[]RuleRow{}}
 	for _, e := range rule.Pack() {
 		row := RuleRowOf(&e)
 		_, err := s.library.Find(e.ID)

@@ -119,7 +119,7 @@ func TestWrongRequestsAboutRulesAreRefused(t *testing.T) {
 	asked(t, h, "POST", "/api/v1/rules-check", `{"content":"name: A\nsearch: a:(\n"}`, 200, `"ok":false`, `"line":2,"column":12`)
 	asked(t, h, "POST", "/api/v1/rules-check", `{"content":"name: A\nsearch: 'a:\"b*\"'\n"}`, 200, `"ok":true`, `"warnings":[{"place":{"line":2,`)
 	asked(t, h, "POST", "/api/v1/rules", `{"contnet":"x"}`, 400, "unknown field")
-	asked(t, h, "POST", "/api/v1/rules", `nonsense`, 400, "not the JSON of a change")
+	asked(t, h, "POST", "/api/v1/rules", `nonsense`, 400, "not the JSON asked for")
 	asked(t, h, "POST", "/api/v1/rules", `{"content":"name: a\nsearch: b","format":"toml"}`, 400, "neither yaml nor json")
 	asked(t, h, "POST", "/api/v1/rules", `{"content":"`+strings.Repeat("x", 17<<20)+`"}`, 413)
 	asked(t, h, "POST", "/api/v1/rules", `{"content":"name: Brute\nsearch: a:1"}`, 400, "read-only")

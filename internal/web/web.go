@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"tocsin/internal/account"
 	"tocsin/internal/check"
 	"tocsin/internal/ledger"
 	"tocsin/internal/obs"
@@ -32,6 +33,8 @@ type Options struct {
 	Logs http.Handler
 	// Local are more handlers for those who can open the socket alone, by their pattern.
 	Local map[string]http.Handler
+	// Parts are the endpoints and pages of more subjects.
+	Parts []Part
 	// Home replaces the page at / and everything below it that is not the API.
 	Home http.Handler
 	Log  *slog.Logger
@@ -48,33 +51,44 @@ type Web struct {
 	logs    http.Handler // nil for none
 	mux     *http.ServeMux
 	local   *http.ServeMux
+
+	routes   []Route
+	pages    []Page
+	wrong    []error // what cannot be on the table
+	document []byte  // the OpenAPI document
 }
 
 // New checks the options.
 func New(o Options) (*Web, error) {
 	if o.Ledger == nil || o.Outbox == nil || o.Health == nil || o.Metrics == nil || o.Verify == nil || o.Log == nil {
-		return nil, errors.New("web: all options but Rules, Tests, Logs, Local and Home are required")
+		return nil, errors.New("web: all options but Rules, Tests, Logs, Local, Parts and Home are required")
 	}
 	w := &Web{ledger: o.Ledger, outbox: o.Outbox, health: o.Health, version: o.Version, verify: o.Verify, log: o.Log, logs: o.Logs, mux: http.NewServeMux()}
 	w.mux.Handle("/healthz", obs.Healthz())
 	w.mux.Handle("/readyz", o.Health.Readyz())
 	w.mux.Handle("/metrics", o.Metrics)
-	w.mux.HandleFunc("GET /api/v1/alerts", w.alerts)
-	w.mux.HandleFunc("GET /api/v1/alerts/{id}", w.alert)
-	w.mux.HandleFunc("GET /api/v1/alerts/{id}/why", w.why)
-	w.mux.HandleFunc("POST /api/v1/verify", w.runVerify)
+	w.routeDocument()
+	w.routeAlerts()
 	if o.Rules != nil && o.Tests != nil {
 		w.routeRules(o.Rules, o.Tests)
 	}
-	w.mux.HandleFunc("/api/", func(rw http.ResponseWriter, _ *http.Request) {
-		fail(rw, http.StatusNotFound, "no such path: the API is under /api/v1/alerts, /api/v1/rules and /api/v1/verify")
-	})
+	for _, part := range o.Parts {
+		part(w)
+	}
+	w.mux.HandleFunc("/api/", w.unrouted)
 	rest := o.Home
 	if rest == nil {
-		w.mux.HandleFunc("GET /{$}", w.home)
-		w.mux.HandleFunc("GET /page.css", style)
+		w.page(Page{Method: "GET", Path: "/{$}", Open: true, Handle: w.home})
+		w.page(Page{Method: "GET", Path: "/page.css", Open: true, Handle: style})
 	}
 	w.mux.Handle("/", shippers(w.logs, rest))
+	if len(w.wrong) > 0 {
+		return nil, errors.Join(w.wrong...)
+	}
+	var err error
+	if w.document, err = w.describe(); err != nil {
+		return nil, err
+	}
 	w.local = http.NewServeMux()
 	w.local.Handle("/", w.mux)
 	for pattern, h := range o.Local {
@@ -84,8 +98,12 @@ func New(o Options) (*Web, error) {
 }
 
 // Local serves those who can open the socket in the data directory: the administrator of this machine.
-func (w *Web) Local() http.Handler { return w.local }
+func (w *Web) Local() http.Handler {
+	return as(account.Identity{Name: "someone on this machine", Role: account.Admin, Via: account.ViaSocket}, w.local)
+}
 
 // Loopback serves a loopback address without login: only requests that a page of another site could
 // not have made are let through.
-func (w *Web) Loopback() http.Handler { return guard(w.mux) }
+func (w *Web) Loopback() http.Handler {
+	return guard(as(account.Identity{Name: "someone on this machine", Role: account.Admin, Via: account.ViaLoopback}, w.mux))
+}
