@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tocsin/internal/blockkit"
 )
 
 // pageMessages is how many messages of a channel the page shows.
@@ -22,7 +24,7 @@ const pagePace = 250 * time.Millisecond
 //go:embed assets
 var assets embed.FS
 
-var pageTemplate = template.Must(template.New("").ParseFS(assets, "assets/*.html"))
+var pageTemplate = template.Must(blockkit.Define(template.Must(template.New("").ParseFS(assets, "assets/*.html"))))
 
 // Stat is a number at the top of the page.
 type Stat struct {
@@ -61,7 +63,7 @@ func NewPage(slack *Slack, opts PageOptions) http.Handler {
 	mux.HandleFunc("GET /{$}", p.show("page.html"))
 	mux.HandleFunc("GET /messages", p.show("live"))
 	mux.HandleFunc("GET /events", p.events)
-	mux.HandleFunc("GET /page.css", asset("page.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET /page.css", asset("page.css", "text/css; charset=utf-8", blockkit.Style))
 	mux.HandleFunc("GET /page.js", asset("page.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /icon.svg", asset("icon.svg", "image/svg+xml"))
 	return guarded(mux)
@@ -82,11 +84,12 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-func asset(name, kind string) http.HandlerFunc {
+func asset(name, kind string, before ...string) http.HandlerFunc {
 	text, err := assets.ReadFile("assets/" + name)
 	if err != nil {
 		panic(err) // the file is embedded
 	}
+	text = append([]byte(strings.Join(before, "")), text...)
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", kind)
 		_, _ = w.Write(text) // a reader that went away misses nothing
@@ -168,15 +171,13 @@ type channelView struct {
 
 // messageView is one message, ready for the template.
 type messageView struct {
-	ID          string // for the page's own use
-	Rev         string // changes when anything shown does
-	App         string
-	Person      bool
-	Hook        bool
-	At          time.Time
-	Text        template.HTML
-	Blocks      []blockView
-	Attachments []attachmentView
+	ID     string // for the page's own use
+	Rev    string // changes when anything shown does
+	App    string
+	Person bool
+	Hook   bool
+	At     time.Time
+	blockkit.Content
 	Edits       []editView
 	EditCount   int
 	Part, Parts int
@@ -185,10 +186,8 @@ type messageView struct {
 }
 
 type editView struct {
-	Until       time.Time
-	Text        template.HTML
-	Blocks      []blockView
-	Attachments []attachmentView
+	Until time.Time
+	blockkit.Content
 }
 
 // view gathers what is to be shown of a channel; of the first one that has messages if none is named.
@@ -259,24 +258,15 @@ func viewMessage(t thread) messageView {
 	m := t.SlackMessage
 	v := messageView{
 		ID: "m" + strings.ReplaceAll(m.TS, ".", "-"), App: m.App, Person: m.Via == "person", Hook: m.Via == "webhook", At: m.At.Local(),
-		Blocks: viewBlocks(m.Blocks), Attachments: viewAttachments(m.Attachments),
-		EditCount: m.EditCount, Part: m.Part, Parts: m.Parts,
-	}
-	// With blocks the text is what a notification says; Slack does not show it in the channel. Blocks
-	// inside attachments do not count: there the text stands above them.
-	if len(v.Blocks) == 0 {
-		v.Text = mrkdwnHTML(m.Text)
+		Content: blockkit.Read(m.Text, m.Blocks, m.Attachments), EditCount: m.EditCount, Part: m.Part, Parts: m.Parts,
 	}
 	for _, e := range m.Edits {
-		old := editView{Until: e.Until.Local(), Blocks: viewBlocks(e.Blocks), Attachments: viewAttachments(e.Attachments)}
-		if len(old.Blocks) == 0 {
-			old.Text = mrkdwnHTML(e.Text)
-		}
+		old := editView{Until: e.Until.Local(), Content: blockkit.Read(e.Text, e.Blocks, e.Attachments)}
 		v.Edits = append(v.Edits, old)
 	}
 	slices.Reverse(v.Edits)
 	for _, name := range m.Reactions {
-		v.Reactions = append(v.Reactions, plainHTML(":"+name+":", true))
+		v.Reactions = append(v.Reactions, blockkit.Plain(":"+name+":", true))
 	}
 	rev := fmt.Sprint(m.EditCount, "r", len(m.Reactions))
 	for _, r := range t.replies {

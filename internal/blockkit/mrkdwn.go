@@ -1,4 +1,4 @@
-package demo
+package blockkit
 
 import (
 	"html"
@@ -19,8 +19,8 @@ type markup struct {
 	bold string // the mark around bold text: * in mrkdwn, ** in markdown
 }
 
-// mrkdwnHTML renders mrkdwn.
-func mrkdwnHTML(s string) template.HTML {
+// Mrkdwn renders mrkdwn.
+func Mrkdwn(s string) template.HTML {
 	m := &markup{bold: "*"}
 	m.document(s)
 	return template.HTML(m.b.String()) // escaped piece by piece above
@@ -39,8 +39,8 @@ func markdownHTML(s string) template.HTML {
 	return template.HTML(m.b.String()) // escaped piece by piece above
 }
 
-// plainHTML renders plain_text: no format but line ends, and emoji where asked for.
-func plainHTML(s string, emoji bool) template.HTML {
+// Plain renders plain_text: no format but line ends, and emoji where asked for.
+func Plain(s string, emoji bool) template.HTML {
 	m := &markup{}
 	for i := 0; i < len(s); {
 		if emoji && s[i] == ':' {

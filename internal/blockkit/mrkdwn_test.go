@@ -1,4 +1,4 @@
-package demo
+package blockkit
 
 import (
 	"encoding/xml"
@@ -49,7 +49,7 @@ func TestMrkdwnIsRenderedAsSlackDoes(t *testing.T) {
 		{"", ""},
 	}
 	for _, tt := range tests {
-		if got := string(mrkdwnHTML(tt.in)); got != tt.want {
+		if got := string(Mrkdwn(tt.in)); got != tt.want {
 			t.Errorf("%q\n got %s\nwant %s", tt.in, got, tt.want)
 		}
 	}
@@ -60,11 +60,11 @@ func TestPlainTextHasNoFormats(t *testing.T) {
 		"*x* <https://x.example|y> &lt;": "*x* &lt;https://x.example|y&gt; &lt;",
 		"a\nb":                           "a<br/>b",
 	} {
-		if got := string(plainHTML(in, true)); got != want {
+		if got := string(Plain(in, true)); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}
-	if got := string(plainHTML(":bell:", false)); got != ":bell:" {
+	if got := string(Plain(":bell:", false)); got != ":bell:" {
 		t.Errorf("emoji off: %s", got)
 	}
 }
@@ -80,7 +80,7 @@ func TestRenderingTakesTimeInProportion(t *testing.T) {
 	// this many of them would then not end within the test's own time.
 	for _, unit := range []string{"*", "_", "~", "`", "<", ":", "*_", "*_~", "* ", "<*", "&", "*a ", "<https://x.example|*_", "```"} {
 		in := strings.Repeat(unit, 400_000/len(unit))
-		if out := mrkdwnHTML(in); len(out) == 0 {
+		if out := Mrkdwn(in); len(out) == 0 {
 			t.Errorf("%q became nothing", unit)
 		}
 	}
@@ -150,14 +150,14 @@ func FuzzTextNeverBecomesMarkupOfItsOwn(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		checkHTML(t, s, string(mrkdwnHTML(s)))
+		checkHTML(t, s, string(Mrkdwn(s)))
 		checkHTML(t, s, string(markdownHTML(s)))
-		if plain := string(plainHTML(s, false)); strings.Contains(strings.ReplaceAll(plain, "<br/>", ""), "<") {
+		if plain := string(Plain(s, false)); strings.Contains(strings.ReplaceAll(plain, "<br/>", ""), "<") {
 			t.Fatalf("%q as plain text made a tag: %s", s, plain)
 		}
 		// A text that its sender escaped makes no link and no mention.
 		escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-		if out := string(mrkdwnHTML(escaped)); strings.Contains(out, "<a ") || strings.Contains(out, "mention") && !strings.Contains(s, "mention") {
+		if out := string(Mrkdwn(escaped)); strings.Contains(out, "<a ") || strings.Contains(out, "mention") && !strings.Contains(s, "mention") {
 			t.Fatalf("%q, escaped, made %s", s, out)
 		}
 	})

@@ -1,4 +1,4 @@
-package demo
+package blockkit
 
 import (
 	"encoding/json"
@@ -8,36 +8,37 @@ import (
 	"strings"
 )
 
-// blockView is one block, ready for the template.
-type blockView struct {
+// Block is one block, ready for a template.
+type Block struct {
 	Kind     string // header, section, context, actions, divider, image, text, preformatted
 	Text     template.HTML
 	Fields   []template.HTML
-	Elements []elementView
+	Elements []Element
 	Alt      string
 	Title    template.HTML
 }
 
-// elementView is a button, a text or an image in a block.
-type elementView struct {
+// Element is a button, a text or an image in a block.
+type Element struct {
 	Kind  string // button, text, image, other
 	Text  template.HTML
 	Style string // primary, danger or nothing
 	Leads string // where a button would lead, as a text: the page has no link of it
 }
 
-// attachmentView is one attachment, ready for the template.
-type attachmentView struct {
+// Attachment is one attachment, ready for a template.
+type Attachment struct {
 	Color                        string // hex with #, or nothing
 	Pretext, Author, Title, Text template.HTML
 	TitleLink                    string // http or https, or nothing
-	Fields                       []fieldView
-	Blocks                       []blockView
+	Fields                       []Field
+	Blocks                       []Block
 	Footer                       template.HTML
 	Fallback                     bool // nothing else to show
 }
 
-type fieldView struct {
+// Field is a labelled value of an attachment.
+type Field struct {
 	Title, Value template.HTML
 	Short        bool
 }
@@ -54,9 +55,9 @@ func (t *textJSON) html() template.HTML {
 	case t == nil:
 		return ""
 	case t.Type == "mrkdwn":
-		return mrkdwnHTML(t.Text)
+		return Mrkdwn(t.Text)
 	default:
-		return plainHTML(t.Text, t.Emoji == nil || *t.Emoji)
+		return Plain(t.Text, t.Emoji == nil || *t.Emoji)
 	}
 }
 
@@ -81,21 +82,21 @@ type elementJSON struct {
 	Alt   string          `json:"alt_text"`
 }
 
-// viewBlocks reads blocks that were judged when they were stored.
-func viewBlocks(raw json.RawMessage) []blockView {
+// Blocks reads blocks. What is not blocks is none.
+func Blocks(raw json.RawMessage) []Block {
 	var blocks []blockJSON
 	if len(raw) == 0 || json.Unmarshal(raw, &blocks) != nil {
 		return nil
 	}
-	var out []blockView
+	var out []Block
 	for _, b := range blocks {
-		out = append(out, viewBlock(b)...)
+		out = append(out, readBlock(b)...)
 	}
 	return out
 }
 
-func viewBlock(b blockJSON) []blockView {
-	v := blockView{Kind: b.Type}
+func readBlock(b blockJSON) []Block {
+	v := Block{Kind: b.Type}
 	switch b.Type {
 	case "header", "section":
 		v.Text = textOf(b.Text)
@@ -103,7 +104,7 @@ func viewBlock(b blockJSON) []blockView {
 			v.Fields = append(v.Fields, f.html())
 		}
 		if b.Accessory != nil {
-			v.Elements = []elementView{b.Accessory.view()}
+			v.Elements = []Element{b.Accessory.view()}
 		}
 	case "context", "actions":
 		var elements []elementJSON
@@ -118,12 +119,12 @@ func viewBlock(b blockJSON) []blockView {
 		_ = json.Unmarshal(b.Text, &s) // judged when it was stored
 		v.Kind, v.Text = "section", markdownHTML(s)
 	case "rich_text":
-		return viewRich(b.Elements)
+		return readRich(b.Elements)
 	case "divider":
 	default:
-		v.Kind, v.Text = "other", plainHTML("["+b.Type+"]", false)
+		v.Kind, v.Text = "other", Plain("["+b.Type+"]", false)
 	}
-	return []blockView{v}
+	return []Block{v}
 }
 
 func textOf(raw json.RawMessage) template.HTML {
@@ -134,10 +135,10 @@ func textOf(raw json.RawMessage) template.HTML {
 	return t.html()
 }
 
-func (e elementJSON) view() elementView {
+func (e elementJSON) view() Element {
 	switch e.Type {
 	case "button":
-		v := elementView{Kind: "button", Text: textOf(e.Text), Leads: e.URL}
+		v := Element{Kind: "button", Text: textOf(e.Text), Leads: e.URL}
 		if e.Style == "primary" || e.Style == "danger" {
 			v.Style = e.Style
 		}
@@ -145,11 +146,11 @@ func (e elementJSON) view() elementView {
 	case "plain_text", "mrkdwn":
 		t := textJSON{Type: e.Type, Emoji: e.Emoji}
 		_ = json.Unmarshal(e.Text, &t.Text) // judged when it was stored
-		return elementView{Kind: "text", Text: t.html()}
+		return Element{Kind: "text", Text: t.html()}
 	case "image":
-		return elementView{Kind: "image", Text: plainHTML(e.Alt, false)}
+		return Element{Kind: "image", Text: Plain(e.Alt, false)}
 	default:
-		return elementView{Kind: "other", Text: plainHTML(strings.ReplaceAll(e.Type, "_", " "), false)}
+		return Element{Kind: "other", Text: Plain(strings.ReplaceAll(e.Type, "_", " "), false)}
 	}
 }
 
@@ -169,13 +170,13 @@ type richJSON struct {
 	Value    string          `json:"value"`
 }
 
-// viewRich reads a rich text. Its texts are raw: they hold no marks and no entities.
-func viewRich(raw json.RawMessage) []blockView {
+// readRich reads a rich text. Its texts are raw: they hold no marks and no entities.
+func readRich(raw json.RawMessage) []Block {
 	var parts []richJSON
 	if json.Unmarshal(raw, &parts) != nil {
 		return nil
 	}
-	var out []blockView
+	var out []Block
 	for _, p := range parts {
 		m := &markup{}
 		switch p.Type {
@@ -196,7 +197,7 @@ func viewRich(raw json.RawMessage) []blockView {
 		default:
 			m.rich(p.Elements)
 		}
-		out = append(out, blockView{Kind: "section", Text: template.HTML(m.b.String())}) // escaped piece by piece
+		out = append(out, Block{Kind: "section", Text: template.HTML(m.b.String())}) // escaped piece by piece
 	}
 	return out
 }
@@ -275,24 +276,24 @@ type attachmentJSON struct {
 	Footer string `json:"footer"`
 }
 
-// viewAttachments reads attachments that were judged when they were stored.
-func viewAttachments(raw json.RawMessage) []attachmentView {
+// Attachments reads attachments. What is none is left out.
+func Attachments(raw json.RawMessage) []Attachment {
 	var list []attachmentJSON
 	if len(raw) == 0 || json.Unmarshal(raw, &list) != nil {
 		return nil
 	}
-	out := make([]attachmentView, len(list))
+	out := make([]Attachment, len(list))
 	for i, a := range list {
-		v := attachmentView{
-			Color: attachmentHex(a.Color), Blocks: viewBlocks(a.Blocks), TitleLink: safeLink(a.TitleLink),
-			Pretext: mrkdwnHTML(a.Pretext), Author: plainHTML(a.Author, true), Title: plainHTML(a.Title, true),
-			Text: mrkdwnHTML(a.Text), Footer: plainHTML(a.Footer, true),
+		v := Attachment{
+			Color: attachmentHex(a.Color), Blocks: Blocks(a.Blocks), TitleLink: safeLink(a.TitleLink),
+			Pretext: Mrkdwn(a.Pretext), Author: Plain(a.Author, true), Title: Plain(a.Title, true),
+			Text: Mrkdwn(a.Text), Footer: Plain(a.Footer, true),
 		}
 		for _, f := range a.Fields {
-			v.Fields = append(v.Fields, fieldView{plainHTML(f.Title, true), mrkdwnHTML(f.Value), f.Short})
+			v.Fields = append(v.Fields, Field{Plain(f.Title, true), Mrkdwn(f.Value), f.Short})
 		}
 		if v.Blocks == nil && fmt.Sprint(a.Pretext, a.Author, a.Title, a.Text, a.Footer) == "" && len(a.Fields) == 0 {
-			v.Text, v.Fallback = plainHTML(a.Fallback, true), true
+			v.Text, v.Fallback = Plain(a.Fallback, true), true
 		}
 		out[i] = v
 	}
