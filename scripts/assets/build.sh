@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# build.sh [DIR]: bundles the pages' script and style from internal/web/assets/src and the packages that
-# package-lock.json pins, into DIR (internal/web/assets/dist unless given), and compresses them. Needs npm; the
-# bundler is esbuild, built from tools/go.mod. The same sources give the same bytes on every machine.
+# build.sh [DIR LICENCES]: bundles the pages' script and style from internal/web/assets/src and the packages that
+# package-lock.json pins, into DIR (internal/web/assets/dist unless given), compresses them, and writes the packages'
+# licences into LICENCES (third_party). Needs npm; the bundler is esbuild, built from tools/go.mod. The same sources
+# give the same bytes on every machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=${1:-internal/web/assets/dist}
+licences=${2:-third_party}
 src=internal/web/assets/src
 here=scripts/assets
 command -v npm >/dev/null || { echo "missing: npm. To get it: apt-get install npm" >&2; exit 1; }
 
 # The packages, installed once for each state of the lock file.
-cache=${TOCSIN_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tocsin}
+cache=${TOCSIN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tocsin}
 packages=$cache/assets-$(sha256sum $here/package-lock.json | cut -c1-16)
 if [ ! -e "$packages/complete" ]; then
 	rm -rf "$packages"
@@ -30,3 +32,4 @@ NODE_PATH=$packages/node_modules go tool -modfile=tools/go.mod esbuild \
 cp $src/icon.svg "$out/"
 full=$(cd "$out" && pwd)
 go run -C tools ./compress "$full"/*.js "$full"/*.css "$full"/*.svg
+node $here/licences.mjs "$packages/node_modules" "$licences"

@@ -56,6 +56,7 @@ func TestClosing(t *testing.T) {
 			want: "ok  \tp\t0.1s\n?   \tq\t[no test files]\n" + `
 Real servers and documents:
   OpenSearch 3        used      3.5.0 (2 tests)
+  OpenSearch secured  not used  no test asked for it
   OpenSearch 2        not used  no test asked for it
   Elasticsearch 8     not used  no test asked for it
   Elasticsearch 7.17  NOT USED  elastic7 did not start: no Java (1 test asked for it)
@@ -135,6 +136,7 @@ Tests skipped, and why:
 const nothing = `
 Real servers and documents:
   OpenSearch 3        not used  no test asked for it
+  OpenSearch secured  not used  no test asked for it
   OpenSearch 2        not used  no test asked for it
   Elasticsearch 8     not used  no test asked for it
   Elasticsearch 7.17  not used  no test asked for it

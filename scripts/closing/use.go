@@ -59,7 +59,7 @@ func eachLine(path string, fields int, each func([]string)) error {
 
 func (u use) print(w io.Writer) {
 	fmt.Fprintln(w, "\nReal servers and documents:")
-	for _, kind := range append([]testkit.Kind{testkit.OpenSearchTLS}, testkit.Kinds...) {
+	for _, kind := range slices.Insert(slices.Clone(testkit.Kinds), 1, testkit.OpenSearchTLS) {
 		u.printServer(w, kind)
 	}
 	asked := false
