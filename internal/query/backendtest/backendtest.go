@@ -34,6 +34,9 @@ type Suite struct {
 	Documents []Document
 	// Open stores the documents and gives the backend that reads them. Their fields are those of Fields.
 	Open func(t *testing.T, documents []Document) exec.Backend
+	// Together gives the backends of n runs that go on at the same time and share requests; nil where the backend
+	// has nothing of the kind. Leave tells that a run has ended.
+	Together func(b exec.Backend, n int) (runs []exec.Backend, leave func(i int) (slow bool))
 }
 
 // Fields are the fields of the suite's documents and the types an index may give them, by
@@ -62,6 +65,10 @@ func (s Suite) Run(t *testing.T) {
 	}
 	for i := range s.Random {
 		search := randomSearch.Example(s.Seed*1000 + i)
+		t.Run(search.text, func(t *testing.T) { agree(t, reference, backend, search.text, search.bounds) })
+	}
+	for i := range (s.Random + 1) / 2 {
+		search := judgedSearch.Example(s.Seed*1000 + i)
 		t.Run(search.text, func(t *testing.T) { agree(t, reference, backend, search.text, search.bounds) })
 	}
 }

@@ -228,6 +228,13 @@ var randomQuery = rapid.Custom(func(t *rapid.T) string {
 	return q
 })
 
+// judgedSearch is a detection command that judges a short range, of which it reads the past only where it matters.
+var judgedSearch = rapid.Custom(func(t *rapid.T) search {
+	to := Now.Add(-time.Duration(rapid.IntRange(0, 20).Draw(t, "to")) * time.Minute)
+	from := to.Add(-rapid.SampledFrom([]time.Duration{time.Millisecond, time.Minute, 6 * time.Minute}).Draw(t, "for"))
+	return search{rapid.SampledFrom([]string{"* | ", "not user.name:root | "}).Draw(t, "filter") + randomDetection.Draw(t, "command"), bounds{from, to}}
+})
+
 var randomDetection = rapid.Custom(func(t *rapid.T) string {
 	key := rapid.SampledFrom([]string{"user.name", "host.name", "tags", "source.ip"}).Draw(t, "key")
 	over := rapid.IntRange(1, 60).Draw(t, "over")

@@ -205,7 +205,14 @@ func (e *env) run(q *plan.Query, last output) error {
 	if err := chain.steps(steps, schema); err != nil {
 		return err
 	}
+	look, err := e.lookback(q, chain, read, schema)
+	if err != nil {
+		return err
+	}
 	return e.feed(chain, last, schema, func(first op) error {
+		if look != nil {
+			return look.run(first)
+		}
 		cost, err := e.options.Backend.Rows(e.ctx, read, pushed, schema, e.counted(first))
 		e.cost.Add(cost)
 		return err

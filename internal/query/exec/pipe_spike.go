@@ -44,10 +44,7 @@ func (o *spikeOp) push(r *row.Row) error {
 	if !ok {
 		return nil
 	}
-	bucket := t / o.length
-	if t%o.length < 0 {
-		bucket--
-	}
+	bucket := o.bucketOf(t)
 	return o.by.each(r, func(key []byte, values []row.Value) error {
 		k, err := ofKey(&o.detectOp, o.counts, key, values)
 		if err != nil {
@@ -62,6 +59,15 @@ func (o *spikeOp) push(r *row.Row) error {
 		}
 		return nil
 	})
+}
+
+// bucketOf is the bucket that a time lies in.
+func (o *spikeOp) bucketOf(t int64) int64 {
+	bucket := t / o.length
+	if t%o.length < 0 {
+		bucket--
+	}
+	return bucket
 }
 
 // overLimit is one bucket with far more events than before it.

@@ -5,6 +5,8 @@ type Changed struct {
 	Place
 	Fields []Field
 	By     []Field
+	// Over is how long a value is remembered that is not seen again; zero is a week.
+	Over Duration
 }
 
 // Name is changed.
@@ -15,13 +17,19 @@ func (c *Changed) String() string {
 	if c.By != nil {
 		s += " by " + list(c.By)
 	}
+	if !c.Over.IsZero() {
+		s += " over " + c.Over.String()
+	}
 	return s
 }
 
 func parseChanged(p *parser) Pipe {
-	c := &Changed{Fields: p.someFields("changed", p.plainName, "by")}
+	c := &Changed{Fields: p.someFields("changed", p.plainName, "by", "over")}
 	if p.keyword("by") != "" {
-		c.By = p.someFields("changed by", p.plainName)
+		c.By = p.someFields("changed by", p.plainName, "over")
+	}
+	if p.keyword("over") != "" {
+		c.Over = p.duration("the time after over")
 	}
 	return c
 }

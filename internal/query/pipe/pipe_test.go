@@ -89,7 +89,7 @@ func TestEveryCommandPrintsWhatItParsed(t *testing.T) {
 		`append [* | head 1]`, `union [a] [b | head 2]`, `transaction a b maxspan=5m maxpause=1m maxevents=10 startswith="x:1" endswith=eval(y>2) keepevicted=true`,
 		`transaction startswith=(a:"(" and b) endswith=login`, `convert timeformat="%Y" ctime(a) as b num(*) rmunit(c)`, `iplocation prefix=x_ allfields=true source.ip`,
 		`newterms a, b over 14d`, `missing by host.name over 7d`, `missing over 1h`, `spike by f factor=3 baseline=24h seasonal=7d min=10`,
-		`changed f g by k`, `sequence by k maxspan=5m [A] [B:1] with runs=3 ![C] until [D]`,
+		`changed f g by k`, `changed f by k over 30d`, `changed f over 1h`, `sequence by k maxspan=5m [A] [B:1] with runs=3 ![C] until [D]`,
 	} {
 		q := parse(t, "* | "+in)
 		again := parse(t, q.String())

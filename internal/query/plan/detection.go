@@ -31,7 +31,7 @@ const (
 	maxSequenceEvents = 1000
 )
 
-// changedOver is how long changed remembers a value that has not been seen since.
+// changedOver is how long changed remembers a value that has not been seen since, where it does not say.
 const changedOver = 7 * 24 * time.Hour
 
 // maxBuckets bounds what spike compares with, so that a bucket of a second is not compared with a century.
@@ -60,7 +60,9 @@ func (c *compiler) detection(s *Step, q *Query) {
 		for _, f := range p.Fields {
 			s.Out = s.Out.with("previous." + f.Name)
 		}
-		s.Judged.History = changedOver
+		if s.Judged.History = changedOver; !p.Over.IsZero() {
+			s.Judged.History, _ = p.Over.Fixed()
+		}
 	case *pipe.Missing:
 		result(p.By, "last")
 		s.Judged.History, _ = p.Over.Fixed()
