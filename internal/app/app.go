@@ -130,11 +130,11 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return a, err
 	}
-	edits := false
+	edits := func(string) bool { return false }
 	wake := func() {}
 	if sender != nil {
 		a.slack = sender
-		edits = sender.Edits()
+		edits = sender.Edits
 		var through outbox.Sender = sender
 		if o.Wrap != nil {
 			through = o.Wrap(sender)
@@ -413,7 +413,7 @@ func Detections(cfg *config.Config, log *slog.Logger, registry prometheus.Regist
 }
 
 // Policy makes the policy of a configuration.
-func Policy(cfg *config.Config, edits bool) (*policy.Policy, error) {
+func Policy(cfg *config.Config, edits func(channel string) bool) (*policy.Policy, error) {
 	o := policy.Options{Forward: map[string]*query.Filter{}, Edits: edits}
 	for _, d := range cfg.Detections {
 		if d.Match == "" {

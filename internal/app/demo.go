@@ -42,8 +42,8 @@ const demoPosts = 10
 const demoPrefix = "[demo]"
 
 // Demo runs everything on this machine until ctx ends: a stand-in for the cluster of detections, which
-// sample detections come into for as long as it runs, the real reader and everything after it, a
-// stand-in for Slack, and the page that shows its messages. The state is in a temporary directory.
+// sample detections come into for as long as it runs, the real reader and everything after it, the embedded
+// engine, into which made-up logs stream, rules of the starter pack that find the attackers in them, a stand-in for Slack, and the page that shows its messages. The state is in a temporary directory.
 // Where a real Slack is named by the environment, the first messages go there as well.
 func Demo(ctx context.Context, o DemoOptions) (err error) {
 	dir, err := os.MkdirTemp("", "tocsin-demo-")
@@ -53,7 +53,8 @@ func Demo(ctx context.Context, o DemoOptions) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
 	workspace := demo.NewSlack(demo.SlackOptions{Team: "Demo", Limits: demo.SlackRealLimits(), Channels: []demo.SlackChannel{{Name: "alerts"}, {Name: "soc"}}})
-	cluster := demo.NewCluster(demo.ClusterOptions{Seed: uint64(time.Now().UnixNano())})
+	seed := uint64(time.Now().UnixNano())
+	cluster := demo.NewCluster(demo.ClusterOptions{Seed: seed})
 	slackAt, closeSlack, err := standIn(o.Log, workspace)
 	if err != nil {
 		return err
@@ -84,12 +85,13 @@ func Demo(ctx context.Context, o DemoOptions) (err error) {
 		}
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	fmt.Fprintf(o.Stdout, "Tocsin demo: made-up Kibana detections become Slack messages. Nothing leaves this machine%s.\n", m.but())
+	fmt.Fprintf(o.Stdout, "Tocsin demo: made-up logs are searched by rules, and what they find becomes Slack messages, beside made-up Kibana detections. Nothing leaves this machine%s.\n", m.but())
 	fmt.Fprintf(o.Stdout, "Open %s to see them. Stop with Ctrl-C.\n", a.URL())
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return cluster.Replay(ctx) })
 	g.Go(func() error { return a.Run(ctx) })
+	g.Go(func() error { return a.feed(ctx, seed) })
 	return g.Wait()
 }
 
@@ -118,7 +120,7 @@ func standIn(log *slog.Logger, h http.Handler) (at *url.URL, stop func(), err er
 func demoConfig(dir string, slackAt, clusterAt *url.URL) *config.Config {
 	cfg := config.Default()
 	cfg.Listen, cfg.DataDir = demoListen, dir
-	cfg.Sources = []config.Source{{Name: "demo", Kind: config.Elasticsearch, URLs: []*url.URL{clusterAt}}}
+	cfg.Sources = []config.Source{{Name: "demo", Kind: config.Elasticsearch, URLs: []*url.URL{clusterAt}}, demoEngine()}
 	kibanaURL := &url.URL{Scheme: "https", Host: "kibana.example.com"}
 	cfg.Detections = []config.Detection{{
 		Name: "demo/default", Source: "demo", Space: "default", Poll: time.Second, Overlap: 10 * time.Minute,
@@ -129,7 +131,7 @@ func demoConfig(dir string, slackAt, clusterAt *url.URL) *config.Config {
 	}
 	cfg.Route = config.Route{
 		Channel: "#alerts", GroupBy: []string{"rule.name"}, GroupWait: 2 * time.Second, GroupInterval: 30 * time.Second,
-		RateLimit: config.Rate{Count: 12, Per: time.Minute},
+		RateLimit: config.Rate{Count: 20, Per: time.Minute},
 	}
 	critical := cfg.Route
 	critical.Match, critical.Channel = "severity: critical", "#soc"
@@ -234,7 +236,7 @@ func (m *mirror) Edit(ctx context.Context, n notice.Notice, r notice.Receipt) er
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	there, ok := m.said[n.Key]
-	if !ok || !m.real.Edits() || m.wait(ctx) != nil {
+	if !ok || !m.real.Edits(n.Channel) || m.wait(ctx) != nil {
 		return nil
 	}
 	n.Channel = ""

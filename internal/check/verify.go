@@ -176,7 +176,7 @@ func (c *Check) compareSlack(ctx context.Context, since time.Time, v *Verificati
 	if waiting > 0 {
 		v.Notes = append(v.Notes, fmt.Sprintf("%d messages wait to be sent", waiting))
 	}
-	if c.o.Slack == nil || !c.o.Slack.History() {
+	if c.o.Slack == nil || !c.o.Slack.History("") {
 		v.Notes = append(v.Notes, "Slack's history cannot be compared: it can be read with a bot token only")
 		return nil
 	}

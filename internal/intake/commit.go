@@ -403,7 +403,7 @@ func (c *commit) fill(n *notice.Notice) error {
 // refresh revises a message whose alerts changed, if it would read differently.
 func (c *commit) refresh(key notice.Key) error {
 	n, tried, ok, err := outbox.Get(c.tx, key)
-	if err != nil || !ok || tried && !c.edits {
+	if err != nil || !ok || tried && !c.edits(n.Channel) {
 		return err
 	}
 	before := n.Items

@@ -34,9 +34,9 @@ type Options struct {
 	DB      *store.DB
 	Policy  *policy.Policy
 	Sources []Source
-	Wake    func() // called after a commit that gave the outbox something; nil is none
-	Prefix  string // stands before every message, such as "[demo]"
-	Edits   bool   // messages can be edited in place
+	Wake    func()                    // called after a commit that gave the outbox something; nil is none
+	Prefix  string                    // stands before every message, such as "[demo]"
+	Edits   func(channel string) bool // whether messages of a channel can be edited in place; nil is nowhere
 	Log     *slog.Logger
 	// Report takes each part's trouble and, with a nil error, its end. Nil reports nothing.
 	Report     func(part string, err error, hint string)
@@ -50,7 +50,7 @@ type Intake struct {
 	sources []Source
 	wake    func()
 	prefix  string
-	edits   bool
+	edits   func(channel string) bool
 	log     *slog.Logger
 	report  func(part string, err error, hint string)
 	metrics *metrics
@@ -77,6 +77,9 @@ func New(o Options) (*Intake, error) {
 	}
 	if o.Wake == nil {
 		o.Wake = func() {}
+	}
+	if o.Edits == nil {
+		o.Edits = func(string) bool { return false }
 	}
 	if o.Report == nil {
 		o.Report = func(string, error, string) {}

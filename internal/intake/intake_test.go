@@ -71,9 +71,9 @@ func (c *channel) Edit(_ context.Context, n notice.Notice, r notice.Receipt) err
 func (c *channel) Find(context.Context, string, time.Time, []notice.Key) (map[notice.Key]notice.Receipt, error) {
 	return nil, notice.ErrNoHistory
 }
-func (c *channel) Edits() bool      { return !c.webhook }
-func (c *channel) History() bool    { return false }
-func (c *channel) Clock() time.Time { return time.Now() }
+func (c *channel) Edits(string) bool   { return !c.webhook }
+func (c *channel) History(string) bool { return false }
+func (c *channel) Clock() time.Time    { return time.Now() }
 
 // all gives the messages as they stand.
 func (c *channel) all() []message {
@@ -115,11 +115,11 @@ func newHouse(t testing.TB, dir string, c *channel, root policy.Route, sources .
 	h.db, err = store.Open(context.Background(), store.Options{Dir: dir, Migrations: slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations)})
 	must()
 	log := slog.New(slog.DiscardHandler)
-	rules, err := policy.New(policy.Options{Root: root, Edits: c.Edits()})
+	rules, err := policy.New(policy.Options{Root: root, Edits: c.Edits})
 	must()
 	h.outbox, err = outbox.New(outbox.Options{DB: h.db, Sender: c, Pace: 0, Log: log})
 	must()
-	h.intake, err = intake.New(intake.Options{DB: h.db, Policy: rules, Sources: sources, Wake: h.outbox.Wake, Edits: c.Edits(), Log: log})
+	h.intake, err = intake.New(intake.Options{DB: h.db, Policy: rules, Sources: sources, Wake: h.outbox.Wake, Edits: c.Edits, Log: log})
 	must()
 	h.ledger, err = ledger.New(ledger.Options{DB: h.db})
 	must()

@@ -89,7 +89,7 @@ func (o *Outbox) look(ctx context.Context, channel string, doubts []doubtful) er
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, notice.ErrNoHistory):
-		if o.sender.History() { // of a webhook nothing else is to be expected
+		if o.sender.History(channel) { // of a webhook nothing else is to be expected
 			o.report("history of "+channel, err, "posts without an answer are handled by slack.in_doubt ("+string(o.inDoubt)+")")
 		}
 		return o.db.Update(ctx, func(tx *store.Tx) error { return o.guess(tx, doubts, err) })
@@ -114,7 +114,7 @@ func (o *Outbox) unreadable(channel string, err error) time.Duration {
 }
 
 func (o *Outbox) find(ctx context.Context, channel string, doubts []doubtful) (map[notice.Key]notice.Receipt, error) {
-	if !o.sender.History() {
+	if !o.sender.History(channel) {
 		return nil, notice.ErrNoHistory
 	}
 	since := doubts[0].attempt

@@ -31,8 +31,8 @@ type Sender interface {
 	// Find looks in the channel's history, from since on by the service's clock, for what was said
 	// under the keys. Errors: notice.ErrNoHistory, *notice.RetryError, or anything else to try later.
 	Find(ctx context.Context, channel string, since time.Time, keys []notice.Key) (map[notice.Key]notice.Receipt, error)
-	Edits() bool   // whether Edit can work at all
-	History() bool // whether Find can work at all
+	Edits(channel string) bool   // whether Edit can work there at all
+	History(channel string) bool // whether Find can work there at all
 	// Clock is the service's clock as last heard from it and moved on by ours; zero before it was heard.
 	Clock() time.Time
 }

@@ -102,9 +102,9 @@ func (s *service) Find(_ context.Context, _ string, _ time.Time, keys []notice.K
 	return out, nil
 }
 
-func (s *service) Edits() bool      { return !s.webhook }
-func (s *service) History() bool    { return !s.webhook }
-func (s *service) Clock() time.Time { return time.Now() }
+func (s *service) Edits(string) bool   { return !s.webhook }
+func (s *service) History(string) bool { return !s.webhook }
+func (s *service) Clock() time.Time    { return time.Now() }
 
 func (s *service) count(key notice.Key) (n int) {
 	for _, m := range s.said {

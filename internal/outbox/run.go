@@ -260,7 +260,7 @@ func (o *Outbox) start(workers *errgroup.Group, name string, work func() (done b
 func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err error) {
 	var results []result
 	most := o.batch
-	if o.inTurn() {
+	if o.inTurn(channel) {
 		most = 1
 	}
 	for {
@@ -280,7 +280,7 @@ func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err erro
 			if err := o.settle(tx, results, now); err != nil || n == 0 {
 				return err
 			}
-			if tasks, err = lease(tx, channel, n, now, clock); err == nil && channel != "" && o.inTurn() && len(tasks) > 0 {
+			if tasks, err = lease(tx, channel, n, now, clock); err == nil && o.inTurn(channel) && len(tasks) > 0 {
 				err = take(tx, tasks[0], now)
 			}
 			return err
@@ -307,19 +307,19 @@ func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err erro
 		results = o.send(ctx, channel, tasks)
 		if took := time.Since(now); took < turnsMost/2 {
 			most = min(2*most, o.batch)
-		} else if o.inTurn() {
+		} else if o.inTurn(channel) {
 			most = max(most/2, 1)
 		}
 	}
 }
 
 // inTurn reports whether each post is written down before it is made: nothing tells later what was said.
-func (o *Outbox) inTurn() bool { return !o.sender.History() }
+func (o *Outbox) inTurn(channel string) bool { return channel != "" && !o.sender.History(channel) }
 
 // mayGoOn passes the turn to the next notice of a lease. What went wrong with the one before it, or with
 // writing, has to be settled first.
 func (o *Outbox) mayGoOn(ctx context.Context, t task, before result) bool {
-	if !o.inTurn() {
+	if !o.inTurn(t.notice.Channel) {
 		return true
 	}
 	return before.err == nil && o.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return take(tx, t, time.Now()) }) == nil

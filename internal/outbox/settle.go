@@ -157,7 +157,7 @@ func anew(tx *store.Tx, seq int64, why error) error {
 func (o *Outbox) again(tx *store.Tx, r result, now time.Time, wait time.Duration, reason string, look bool) error {
 	return tx.Exec(`UPDATE notices SET state = 'queued', attempts = attempts + 1, held_at = ?, not_before = ?, reason = ?,
 		look_first = MAX(look_first, ?) WHERE seq = ?`,
-		store.Micros(now), store.Micros(now.Add(wait)), reason, look && o.sender.History(), r.seq)
+		store.Micros(now), store.Micros(now.Add(wait)), reason, look && o.sender.History(r.notice.Channel), r.seq)
 }
 
 func (o *Outbox) rejected(tx *store.Tx, r result, e *notice.RejectedError, now time.Time) error {

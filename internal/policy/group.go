@@ -31,6 +31,8 @@ type Group struct {
 	Live     notice.Key     `json:"live,omitempty"`
 	Flushes  int            `json:"flushes,omitempty"`
 	Said     time.Time      `json:"said,omitzero"` // when it last said something
+	// Quiet says which quiet hours kept what waits; what they kept goes to the channel's digest.
+	Quiet string `json:"quiet,omitempty"`
 }
 
 // Digest is a channel's open digest: the one message that takes what the rate limit holds back.
@@ -47,6 +49,8 @@ type Digest struct {
 	Last    time.Time `json:"last"`    // when the last alert came
 	Said    bool      `json:"said"`    // posted, so further flushes are edits
 	Serial  int       `json:"serial"`
+	Quiet   string    `json:"quiet,omitempty"`   // the quiet hours whose alerts it has
+	Limited bool      `json:"limited,omitempty"` // it has alerts that the rate limit held back
 }
 
 // Traffic is what a channel got and will get, as the outbox knows it.
@@ -59,7 +63,7 @@ type Traffic struct {
 func (p *Policy) Enter(now time.Time, g *Group, v Verdict, s alert.Severity) *Group {
 	if g == nil {
 		g = &Group{
-			Key: v.Group, Path: v.route.Path, Channel: v.route.Channel, By: v.By, Solo: v.route.Solo,
+			Key: v.Group, Path: v.route.Path, Channel: v.Channel, By: v.By, Solo: v.route.Solo,
 			Wait: v.route.Wait, Every: v.route.Interval, Repeat: v.route.Repeat, Rate: v.route.Rate,
 			Opened: now, Touched: now, Due: now.Add(v.route.Wait),
 		}
@@ -97,12 +101,23 @@ func (p *Policy) Step(now time.Time, g *Group, t Traffic, open int) Act {
 		return ActWait
 	}
 	g.Touched = now
+	why, until, quiet := p.quiet(now, g)
+	if quiet && (g.Waiting > 0 || p.repeats(g, open)) {
+		g.Quiet, g.Due = why, until
+		return ActWait
+	}
 	if g.Waiting == 0 {
+		g.Quiet = ""
 		return p.idle(now, g, t, open)
+	}
+	if g.Quiet != "" {
+		g.Waiting, g.Severity, g.Due = 0, 0, now.Add(g.Every)
+		g.Flushes++
+		return ActDigest
 	}
 	room := t.room(now, g.Rate, true)
 	switch {
-	case p.edits && g.Live != "" && (!room || g.Waiting > notice.NamedMost):
+	case g.Live != "" && (!room || g.Waiting > notice.NamedMost) && p.edits(g.Channel):
 		g.say(now, g.Live)
 		return ActEdit
 	case room:
@@ -115,8 +130,20 @@ func (p *Policy) Step(now time.Time, g *Group, t Traffic, open int) Act {
 	}
 }
 
+// quiet asks the route as it is now: one that is gone has no quiet hours.
+func (p *Policy) quiet(now time.Time, g *Group) (why string, until time.Time, quiet bool) {
+	if r := p.routes[g.Path]; r != nil {
+		return r.quiet(now)
+	}
+	return "", time.Time{}, false
+}
+
+func (p *Policy) repeats(g *Group, open int) bool {
+	return g.Repeat > 0 && open > 0 && !g.Said.IsZero()
+}
+
 func (p *Policy) idle(now time.Time, g *Group, t Traffic, open int) Act {
-	if g.Repeat == 0 || open == 0 || g.Said.IsZero() {
+	if !p.repeats(g, open) {
 		return ActEnd
 	}
 	if again := g.Said.Add(g.Repeat); again.After(now) {
@@ -149,14 +176,19 @@ func (g *Group) heal(now time.Time) {
 // is none (nil) or the open one can no longer change. The caller counts them into Waiting. serial
 // tells the digests of a channel apart; it must not repeat.
 func (p *Policy) Collect(now time.Time, d *Digest, g *Group, serial int) *Digest {
-	if d == nil || d.Said && !p.edits {
+	if d == nil || d.Said && !p.edits(g.Channel) {
 		d = &Digest{
 			Channel: g.Channel, Key: notice.Key(key("digest", g.Channel, stamp(now), strconv.Itoa(serial))),
 			Rate: g.Rate, Every: max(g.Every, g.Rate.Per), Opened: now, Touched: now, Due: now, Serial: serial,
 		}
-		if !p.edits { // it is said once, so it first collects
+		if !p.edits(g.Channel) { // it is said once, so it first collects
 			d.Due = now.Add(g.Rate.Per)
 		}
+	}
+	if g.Quiet != "" {
+		d.Quiet = g.Quiet
+	} else {
+		d.Limited = true
 	}
 	if d.Waiting == 0 && d.Said {
 		d.Due = later(now, d.Touched.Add(d.Rate.Per))
@@ -176,7 +208,7 @@ func (p *Policy) StepDigest(now time.Time, d *Digest, t Traffic) Act {
 		return ActWait
 	}
 	switch {
-	case d.Waiting == 0 && (!p.edits || !d.Last.Add(d.Every).After(now)):
+	case d.Waiting == 0 && (!p.edits(d.Channel) || !d.Last.Add(d.Every).After(now)):
 		return ActEnd
 	case d.Waiting == 0:
 		d.Touched, d.Due = now, d.Last.Add(d.Every)
@@ -191,7 +223,7 @@ func (p *Policy) StepDigest(now time.Time, d *Digest, t Traffic) Act {
 	}
 	d.Said, d.Waiting, d.Touched = true, 0, now
 	d.Due = d.Last.Add(d.Every)
-	if !p.edits {
+	if !p.edits(d.Channel) {
 		d.Due = now
 	}
 	return act

@@ -39,74 +39,89 @@ func (r Rate) String() string {
 	}
 }
 
-// Route says where alerts go and how they are grouped there. The first of Routes that matches an
-// alert takes it, else the route itself does.
-type Route struct {
-	Path     string        // names the route in reasons: "route", "route.routes[0]"
-	Match    *query.Filter // nil matches everything
-	Channel  string
-	GroupBy  []string // fields of the alert; empty is one group for the whole route
-	Solo     bool     // no grouping: one message per alert
-	Wait     time.Duration
-	Interval time.Duration
-	Repeat   time.Duration // 0 is off
-	Rate     Rate
-	Routes   []Route
-}
-
 // Options say what policy decides by.
 type Options struct {
 	Root Route
-	// Forward holds for each source the filter of alerts to forward; a source that is not named
-	// forwards all.
+	// Forward holds for each source of detections the filter of alerts to forward, nil for all; a source
+	// that is not named forwards all, and no switch turns it off.
 	Forward map[string]*query.Filter
-	// Edits tells that messages can be edited in place; without it a live message never changes and
-	// a digest is said once.
-	Edits bool
+	// Maintenance are the windows in which alerts are silenced.
+	Maintenance []Maintenance
+	// Inhibit are the rules by which one alert hides others.
+	Inhibit []Inhibition
+	// Edits tells whether messages of a channel can be edited in place; without it a live message never
+	// changes and a digest is said once. Nil is nowhere.
+	Edits func(channel string) bool
+}
+
+// Maintenance silences the alerts that match while one of its calendars holds.
+type Maintenance struct {
+	Name  string
+	Match *query.Filter // nil matches everything
+	When  []*Calendar
 }
 
 // Policy decides. It holds nothing that changes and may be used by several goroutines.
 type Policy struct {
-	root    Route
-	forward map[string]*query.Filter
-	edits   bool
+	root        *node
+	routes      map[string]*Route
+	forward     map[string]*query.Filter
+	maintenance []Maintenance
+	maintained  *index
+	inhibit     inhibitions
+	edits       func(channel string) bool
+	set         *Set
 }
 
 // New checks the options.
 func New(o Options) (*Policy, error) {
+	if o.Edits == nil {
+		o.Edits = func(string) bool { return false }
+	}
+	p := &Policy{forward: o.Forward, maintenance: o.Maintenance, edits: o.Edits, routes: map[string]*Route{}, set: &Set{}}
 	var err error
 	walk(&o.Root, func(r *Route) {
-		switch {
-		case err != nil:
-		case r.Interval <= 0:
-			err = fmt.Errorf("%s: group_interval must be positive", r.Path)
-		case r.Wait < 0 || r.Repeat < 0:
-			err = fmt.Errorf("%s: group_wait and repeat_interval must not be negative", r.Path)
-		case r.Rate.Count < 0 || r.Rate.Count > 0 && r.Rate.Per <= 0:
-			err = fmt.Errorf("%s: rate_limit must have a positive count and period", r.Path)
+		if err == nil {
+			err = r.check()
 		}
+		p.routes[r.Path] = r
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Policy{root: o.Root, forward: o.Forward, edits: o.Edits}, nil
+	p.root = newNode(&o.Root)
+	filters := make([]*query.Filter, len(o.Maintenance))
+	for i, m := range o.Maintenance {
+		filters[i] = m.Match
+	}
+	p.maintained = newIndex(filters)
+	p.inhibit = newInhibitions(o.Inhibit)
+	return p, nil
 }
 
-func walk(r *Route, each func(*Route)) {
-	each(r)
-	for i := range r.Routes {
-		walk(&r.Routes[i], each)
+// With is the policy with what people set about alerts.
+func (p *Policy) With(set *Set) *Policy {
+	out := *p
+	if out.set = set; set == nil {
+		out.set = &Set{}
 	}
+	return &out
 }
 
 // Verdict is what is to become of one alert. The zero Kept forwards it.
 type Verdict struct {
 	Kept    Kept   // why it is not forwarded
 	Reason  string // a sentence for people
+	Cause   alert.Cause
 	Channel string
 	Group   string // the key of its group; the same for all alerts said together
 	By      []alert.Fact
-	route   *Route
+	Path    string // of the route
+	// Also are the other routes that take the alert, each to another channel. They make copies: what becomes
+	// of the alert is decided by the first.
+	Also  []Verdict
+	route *Route
+	quiet bool
 }
 
 // Kept tells in which way an alert is kept back.
@@ -125,60 +140,95 @@ const (
 var held = map[alert.Fate]Kept{alert.Excluded: Excluded, alert.Silenced: Silenced, alert.Suppressed: Suppressed, alert.Shadow: Shadow}
 
 // Judge decides about one alert by itself: the same alert at the same time always gets the same
-// verdict. An error means that its fields cannot be read.
-func (p *Policy) Judge(now time.Time, a *alert.Alert) (Verdict, error) {
-	switch {
-	case a.Withdrawn:
-		return Verdict{Kept: Excluded, Reason: "withdrawn before it was said: what came later undid its condition"}, nil
-	case a.Held != nil && held[a.Held.As] != Said:
-		return Verdict{Kept: held[a.Held.As], Reason: a.Held.Reason}, nil
-	case a.BuildingBlock:
-		return Verdict{Kept: Excluded, Reason: "a building block: the alert it is part of is sent"}, nil
-	case a.Status == alert.StatusClosed:
-		return Verdict{Kept: Excluded, Reason: "closed before it was said"}, nil
-	case len(a.Maintenance) > 0:
-		return Verdict{Kept: Silenced, Reason: "maintenance window " + strings.Join(a.Maintenance, ", ") + " of its source"}, nil
-	}
-	f := fields{alert: a, now: now}
-	if forward := p.forward[a.Source]; forward != nil && !f.match(forward) {
-		if f.err == nil {
-			return Verdict{Kept: Excluded, Reason: "does not match what is forwarded from " + a.Source + ": " + forward.String()}, nil
-		}
-		return Verdict{}, f.err
-	}
-	route := &p.root
-	for {
-		next := slices.IndexFunc(route.Routes, func(r Route) bool { return r.Match == nil || f.match(r.Match) })
-		if next < 0 {
-			break
-		}
-		route = &route.Routes[next]
-	}
-	if route.Channel == "" {
-		return Verdict{Kept: Excluded, Reason: "no Slack is configured: it is kept, and nothing is said"}, f.err
-	}
-	by := f.group(route)
+// verdict. An error means that its fields cannot be read. active tells which inhibiting alerts there are.
+func (p *Policy) Judge(now time.Time, a *alert.Alert, active ...Inhibitor) (Verdict, error) {
+	f := &fields{alert: a, now: now}
+	v := p.judge(f, active)
 	if f.err != nil {
 		return Verdict{}, f.err
 	}
-	v := Verdict{Channel: route.Channel, By: by, route: route}
-	if route.Solo {
-		v.Group = key("solo", route.Path, string(a.ID))
-		v.Reason = waits(route)
-		return v, nil
-	}
-	parts := []string{"group", route.Path, route.Channel}
-	for _, fact := range by {
-		parts = append(parts, fact.Name, fact.Value)
-	}
-	v.Group = key(parts...)
-	v.Reason = waits(route)
 	return v, nil
 }
 
-// waits says what an alert that was just put into a group waits for.
-func waits(r *Route) string {
-	return fmt.Sprintf("waits in its group for %s by %s: group_wait %s, then group_interval %s", r.Channel, r.Path, r.Wait, r.Interval)
+func (p *Policy) judge(f *fields, active []Inhibitor) Verdict {
+	if v, kept := p.keep(f, active); kept {
+		return v
+	}
+	var v Verdict
+	taken := map[string]bool{}
+	for i, r := range p.root.take(f, nil) {
+		one := r.verdict(f.now, f)
+		switch {
+		case i == 0:
+			v = one
+		case !taken[one.Channel]:
+			v.Also = append(v.Also, one)
+		}
+		taken[one.Channel] = true
+	}
+	if v.Channel == "" {
+		return Verdict{
+			Kept: Excluded, Cause: alert.NewCause(alert.CauseNoChannel),
+			Reason: "no Slack is configured: it is kept, and nothing is said",
+		}
+	}
+	return v
+}
+
+// keep decides whether an alert is kept back, whatever the routes say.
+func (p *Policy) keep(f *fields, active []Inhibitor) (Verdict, bool) {
+	a := f.alert
+	kept := func(as Kept, reason string, code alert.Code, params ...string) (Verdict, bool) {
+		return Verdict{Kept: as, Reason: reason, Cause: alert.NewCause(code, params...)}, true
+	}
+	switch {
+	case a.Withdrawn:
+		return kept(Excluded, "withdrawn before it was said: what came later undid its condition", alert.CauseWithdrawn)
+	case a.Held != nil && held[a.Held.As] != Said:
+		return kept(held[a.Held.As], a.Held.Reason, alert.CauseHeld)
+	case a.BuildingBlock:
+		return kept(Excluded, "a building block: the alert it is part of is sent", alert.CauseBuildingBlock)
+	case a.Status == alert.StatusClosed:
+		return kept(Excluded, "closed before it was said", alert.CauseClosed)
+	case len(a.Maintenance) > 0:
+		windows := strings.Join(a.Maintenance, ", ")
+		return kept(Silenced, "maintenance window "+windows+" of its source", alert.CauseSourceMaintenance, "windows", windows)
+	}
+	if t := p.set.first(f, Exception); t != nil {
+		return kept(Excluded, t.sentence(), alert.CauseException, "id", t.ID, "by", t.Who, "until", t.until())
+	}
+	if forward, detections := p.forward[a.Source]; detections {
+		if t := p.set.first(f, Forwarding); t != nil {
+			if t.Off {
+				return kept(Excluded, t.sentence(), alert.CauseSwitchedOff, "id", t.ID, "by", t.Who)
+			}
+		} else if forward != nil && !f.match(forward) {
+			return kept(Excluded, "does not match what is forwarded from "+a.Source+": "+forward.String(),
+				alert.CauseNotForwarded, "source", a.Source, "match", forward.String())
+		}
+	}
+	if m := p.window(f); m != nil {
+		return kept(Silenced, "maintenance window "+m.Name, alert.CauseMaintenance, "window", m.Name)
+	}
+	if t := p.set.first(f, Silence); t != nil {
+		return kept(Silenced, t.sentence(), alert.CauseSilence, "id", t.ID, "by", t.Who, "until", t.until())
+	}
+	if by := p.inhibit.by(f, active); by != nil {
+		return kept(Silenced, fmt.Sprintf("inhibited by %s: alert %s%s", by.rule, by.Alert, with(by.equal)),
+			alert.CauseInhibited, "rule", by.rule, "alert", string(by.Alert))
+	}
+	return Verdict{}, false
+}
+
+// window is the first maintenance window that is open for the alert.
+func (p *Policy) window(f *fields) *Maintenance {
+	i := p.maintained.first(f, func(i int) bool {
+		return slices.ContainsFunc(p.maintenance[i].When, func(c *Calendar) bool { return c.Contains(f.now) })
+	})
+	if i < 0 {
+		return nil
+	}
+	return &p.maintenance[i]
 }
 
 // fields reads an alert's fields once, and only when something beyond its own names asks for them:
@@ -202,17 +252,28 @@ func (f *fields) match(filter *query.Filter) bool {
 	return f.err == nil && filter.Match(all, f.now)
 }
 
-// group is the values the route groups by; several values of one field are one group of their own.
+// values are those of one field; the alert's own names do not need its document.
+func (f *fields) values(name string) []any {
+	values, ok := f.alert.Own(name)
+	if !ok {
+		values = f.read()[name]
+	}
+	return values
+}
+
+// group is the values the route groups by.
 func (f *fields) group(route *Route) []alert.Fact {
 	if route.Solo {
 		return nil
 	}
+	return f.facts(route.GroupBy)
+}
+
+// facts are the values of fields; several values of one field are one text of their own.
+func (f *fields) facts(names []string) []alert.Fact {
 	var by []alert.Fact
-	for _, name := range route.GroupBy {
-		values, ok := f.alert.Own(name)
-		if !ok {
-			values = f.read()[name]
-		}
+	for _, name := range names {
+		values := f.values(name)
 		texts := make([]string, 0, len(values))
 		for _, value := range values {
 			texts = append(texts, alert.Text(value))
@@ -238,5 +299,5 @@ func SoloKey(id alert.ID) notice.Key { return notice.Key(key("alone", string(id)
 
 // AtOnce reports whether the alert is said alone and nothing can hold it back: it needs no group.
 func (v Verdict) AtOnce() bool {
-	return v.route != nil && v.route.Solo && v.route.Wait == 0 && v.route.Rate.Count == 0 && v.route.Repeat == 0
+	return v.route != nil && !v.quiet && v.route.Solo && len(v.route.Escalation) == 0 && v.route.Wait == 0 && v.route.Rate.Count == 0 && v.route.Repeat == 0
 }

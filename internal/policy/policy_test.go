@@ -122,7 +122,7 @@ func enter(t testing.TB, p *policy.Policy, at time.Time, g *policy.Group) *polic
 }
 
 func TestAClockThatStepsBackStretchesNoWait(t *testing.T) {
-	p := made(t, policy.Options{Root: route("route", "#a"), Edits: true})
+	p := made(t, policy.Options{Root: route("route", "#a"), Edits: everywhere})
 	g := enter(t, p, start, nil)
 	back := start.Add(-3 * time.Hour)
 	if act := p.Step(back, g, policy.Traffic{}, 0); act != policy.ActWait || g.Due.Sub(back) > 10*time.Second {
@@ -138,7 +138,7 @@ func TestAFullChannelEditsElseDigests(t *testing.T) {
 	r.Rate = policy.Rate{Count: 3, Per: time.Minute}
 	full := policy.Traffic{Said: []time.Time{start.Add(-time.Second)}, Unsaid: 1}
 	for _, edits := range []bool{true, false} {
-		p := made(t, policy.Options{Root: r, Edits: edits})
+		p := made(t, policy.Options{Root: r, Edits: func(string) bool { return edits }})
 		g := enter(t, p, start.Add(-time.Hour), nil)
 		if act := p.Step(start, g, full, 0); act != policy.ActDigest {
 			t.Errorf("edits %v: a group without a live message does %s, want the digest", edits, act)
@@ -162,7 +162,7 @@ func TestTheRateHoldsWhateverTheQueueDoes(t *testing.T) {
 		r := route("route", "#a")
 		r.Wait = 0
 		r.Rate = policy.Rate{Count: rapid.IntRange(1, 6).Draw(t, "count"), Per: time.Minute}
-		p, err := policy.New(policy.Options{Root: r, Edits: true})
+		p, err := policy.New(policy.Options{Root: r, Edits: everywhere})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,3 +235,5 @@ func TestWithoutAChannelAnAlertIsKeptAndNothingIsSaid(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
+
+func everywhere(string) bool { return true }

@@ -110,7 +110,7 @@ func TestThroughAWebhook(t *testing.T) {
 	if got := slack.Messages("alerts"); len(got) != len(samples()) {
 		t.Errorf("slack has %d messages", len(got))
 	}
-	if s.Edits() || s.History() {
+	if s.Edits("#alerts") || s.History("#alerts") {
 		t.Error("a webhook neither edits nor looks up")
 	}
 	if _, err := s.Find(t.Context(), "#alerts", time.Now(), []notice.Key{"k"}); meaning(err) != "no history" {

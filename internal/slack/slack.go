@@ -165,10 +165,10 @@ func parseBase(raw string) (*url.URL, error) {
 }
 
 // Edits tells whether messages can be edited: with a bot token, not through a webhook.
-func (s *Sender) Edits() bool { return s.webhook == "" }
+func (s *Sender) Edits(string) bool { return s.webhook == "" }
 
 // History tells whether what was said can be looked up: with a bot token, not through a webhook.
-func (s *Sender) History() bool { return s.webhook == "" }
+func (s *Sender) History(string) bool { return s.webhook == "" }
 
 // Clock is Slack's clock as last heard in an answer and moved on by ours, never ahead of the true one;
 // zero before Slack was heard.
