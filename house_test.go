@@ -18,12 +18,13 @@ var rooms = map[string]string{
 	"cmd/tocsin": "internal/app internal/config internal/duration internal/query",
 
 	"internal/alert":    "",
-	"internal/notice":   "internal/alert",
+	"internal/notice":   "internal/alert internal/wording",
 	"internal/row":      "",
 	"internal/jsonscan": "",
 	"internal/nearest":  "",
 	"internal/duration": "",
 	"internal/blockkit": "",
+	"internal/wording":  "",
 	"internal/yamltext": "",
 
 	"internal/parse":             "internal/row",
@@ -39,7 +40,7 @@ var rooms = map[string]string{
 	"internal/elastic":  "internal/jsonscan internal/row internal/query/plan internal/query/dsl",
 	"internal/logstore": "internal/row internal/query/plan internal/query/kql internal/query/pipe internal/parse",
 
-	"internal/rule":    "internal/alert internal/duration internal/nearest internal/query internal/store internal/yamltext",
+	"internal/rule":    "internal/alert internal/duration internal/nearest internal/query internal/store internal/wording internal/yamltext",
 	"internal/detect":  "internal/alert internal/rule internal/query internal/store",
 	"internal/kibana":  "internal/alert internal/notice internal/elastic internal/jsonscan",
 	"internal/intake":  "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store",

@@ -3,21 +3,16 @@ package rule
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
-	"strings"
-	"text/template"
-	"text/template/parse"
 	"time"
 
 	"tocsin/internal/alert"
+	"tocsin/internal/wording"
 )
 
 // Message is a template for the sentence of an alert: Go's text/template, in which .user.name is the value
 // of that field of the alert. It is safe for concurrent use.
 type Message struct {
-	text     string
-	template *template.Template
+	template *wording.Template
 	reads    []reading
 }
 
@@ -46,33 +41,16 @@ type MessageData struct {
 }
 
 // String is the template as it was written.
-func (m *Message) String() string { return m.text }
-
-// mostMessage is the longest sentence made, in bytes.
-const mostMessage = 16 << 10
+func (m *Message) String() string { return m.template.String() }
 
 // Render makes the sentence. Text from the alert stands in it as it is: whoever shows it escapes it. The
 // error is for the rule's author.
 func (m *Message) Render(d MessageData) (string, error) {
-	var out limited
-	if err := m.template.Execute(&out, &d); err != nil && !errors.Is(err, errTooLong) {
+	said, err := m.template.Render(&d)
+	if err != nil {
 		return "", fmt.Errorf("message of rule %s: %w", d.Rule.ID, err)
 	}
-	return strings.TrimSpace(strings.ToValidUTF8(out.String(), "")), nil
-}
-
-var errTooLong = errors.New("the message is too long")
-
-// limited keeps the first mostMessage bytes.
-type limited struct{ strings.Builder }
-
-func (l *limited) Write(b []byte) (int, error) {
-	if l.Len()+len(b) > mostMessage {
-		l.Builder.Write(b[:mostMessage-l.Len()])
-		l.Builder.WriteString("…")
-		return 0, errTooLong
-	}
-	return l.Builder.Write(b)
+	return said, nil
 }
 
 func (d *decoder) message(n *node, r *Rule) {
@@ -90,172 +68,76 @@ func (d *decoder) message(n *node, r *Rule) {
 
 // newMessage reads a template; the place of an error is an offset in its text.
 func newMessage(written string) (*Message, int, error) {
-	tree := parse.New("message")
-	trees := map[string]*parse.Tree{}
-	if _, err := tree.Parse(written, "", "", trees, messageFuncs, builtinFuncs); err != nil {
-		at, said := placeOfTemplateError(written, err)
-		return nil, at, errors.New(said)
-	}
-	if len(trees) > 1 {
-		return nil, max(strings.Index(written, "define"), strings.Index(written, "block"), 0), errors.New("a message is one template: write what define and block hold at its place")
-	}
-	m := &Message{text: written}
-	w := &rewriter{message: m}
-	w.list(tree.Root)
-	if w.err != nil {
-		return nil, w.at, w.err
-	}
-	var err error
-	if m.template, err = template.New("message").Funcs(messageFuncs).AddParseTree("message", tree); err != nil {
+	t, err := wording.Parse(written)
+	var wrong *wording.Error
+	switch {
+	case errors.As(err, &wrong):
+		return nil, wrong.At, errors.New(wrong.Said)
+	case err != nil:
 		return nil, 0, err
 	}
-	// Calls with the wrong number of values show as soon as they are made.
-	err = m.template.Execute(&limited{}, &MessageData{Rule: &Rule{}})
-	if err != nil && strings.Contains(err.Error(), "wrong number of args") {
-		at, said := placeOfTemplateError(written, err)
-		return nil, at, errors.New(said)
+	m := &Message{template: t}
+	for _, r := range t.Reads() {
+		m.reads = append(m.reads, reading{r.Name, r.At, r.Inner})
 	}
 	return m, 0, nil
 }
 
-var (
-	templateError = regexp.MustCompile(`(?s)^template: message:(\d+)(?::(\d+))?: (.*)$`)
-	quotedWord    = regexp.MustCompile(`"((?:[^"\\]|\\.)+)"|<([^>]+)>`)
-)
-
-// placeOfTemplateError is where an error of the template's parser is meant, which tells the line only: at
-// the word it quotes, else where the last action of the line begins.
-func placeOfTemplateError(written string, err error) (at int, said string) {
-	parts := templateError.FindStringSubmatch(err.Error())
-	if parts == nil {
-		return 0, err.Error()
-	}
-	said = parts[3]
-	if _, cause, ok := strings.Cut(said, ">: "); ok {
-		said = cause
-	}
-	if said == "unexpected EOF" {
-		said = "it ends before the {{end}} of an if, range or with"
-	}
-	number, _ := strconv.Atoi(parts[1])
-	lines := strings.SplitAfter(written, "\n")
-	for _, line := range lines[:min(max(number-1, 0), len(lines)-1)] {
-		at += len(line)
-	}
-	line := written[at:]
-	if end := strings.IndexByte(line, '\n'); end >= 0 {
-		line = line[:end]
-	}
-	if parts[2] != "" {
-		column, _ := strconv.Atoi(parts[2])
-		return at + min(column, len(line)), said
-	}
-	for _, q := range quotedWord.FindAllStringSubmatch(said, -1) {
-		if i := strings.LastIndex(line, q[1]+q[2]); i >= 0 {
-			return at + i, said
+// Value implements wording.Source. The rule's names hide fields of the alert, as in filters on alerts; count
+// and the times are hidden by columns of the search.
+func (d *MessageData) Value(name string) any {
+	switch name {
+	case "rule.name":
+		return d.Rule.Name
+	case "rule.id":
+		return d.Rule.ID
+	case "severity":
+		return d.Severity.String()
+	case "risk_score":
+		return d.Risk
+	case "tags":
+		tags := make([]any, len(d.Rule.Tags))
+		for i, t := range d.Rule.Tags {
+			tags[i] = t
 		}
-	}
-	return at + max(strings.LastIndex(line, "{{"), 0), said
-}
-
-// rewriter turns .user.name into the field of that name, wherever the template is.
-type rewriter struct {
-	message *Message
-	inRange int
-	err     error
-	at      int
-}
-
-func (w *rewriter) list(l *parse.ListNode) {
-	if l == nil {
-		return
-	}
-	for _, n := range l.Nodes {
-		switch n := n.(type) {
-		case *parse.ActionNode:
-			w.pipe(n.Pipe)
-			if len(n.Pipe.Decl) == 0 {
-				w.then(n.Pipe, "show")
-			}
-		case *parse.IfNode:
-			w.branch(&n.BranchNode, false)
-		case *parse.WithNode:
-			w.branch(&n.BranchNode, true)
-		case *parse.RangeNode:
-			w.then(n.Pipe, "each")
-			w.branch(&n.BranchNode, true)
-		case *parse.TemplateNode:
-			w.fail(int(n.Pos), "a message is one template: write out what this one holds")
+		return wording.Values(tags)
+	case "owner":
+		return orNil(d.Rule.Owner)
+	case "runbook":
+		return orNil(d.Rule.Runbook)
+	case "rows":
+		rows := make([]any, 0, len(d.Rows))
+		for _, r := range d.Rows {
+			rows = append(rows, wording.Row(r))
 		}
+		return rows
 	}
+	if v := wording.Values(d.Fields[name]); v != nil {
+		return v
+	}
+	switch name {
+	case "count":
+		return d.Count
+	case "time":
+		return timeOrNil(d.Time)
+	case "first":
+		return timeOrNil(d.First)
+	case "last":
+		return timeOrNil(d.Last)
+	}
+	return nil
 }
 
-func (w *rewriter) fail(at int, said string) {
-	if w.err == nil {
-		w.err, w.at = errors.New(said), at
+func orNil(s string) any {
+	if s == "" {
+		return nil
 	}
+	return s
 }
 
-// branch rewrites what is chosen or repeated; moves is set where dot is another thing inside.
-func (w *rewriter) branch(b *parse.BranchNode, moves bool) {
-	w.pipe(b.Pipe)
-	if moves {
-		w.inRange++
+func timeOrNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
 	}
-	w.list(b.List)
-	if moves {
-		w.inRange--
-	}
-	w.list(b.ElseList)
-}
-
-func (w *rewriter) pipe(p *parse.PipeNode) {
-	if p == nil {
-		return
-	}
-	for _, c := range p.Cmds {
-		for i, arg := range c.Args {
-			c.Args[i] = w.arg(arg)
-		}
-	}
-}
-
-func (w *rewriter) arg(n parse.Node) parse.Node {
-	switch n := n.(type) {
-	case *parse.FieldNode:
-		name := strings.Join(n.Ident, ".")
-		w.message.reads = append(w.message.reads, reading{name, int(n.Pos), w.inRange > 0})
-		return call(n.Pos, "get", &parse.DotNode{NodeType: parse.NodeDot, Pos: n.Pos}, text(n.Pos, name))
-	case *parse.VariableNode:
-		if len(n.Ident) == 1 {
-			return n
-		}
-		name := strings.Join(n.Ident[1:], ".")
-		if n.Ident[0] == "$" {
-			w.message.reads = append(w.message.reads, reading{name, int(n.Pos) + 1, false})
-		}
-		return call(n.Pos, "get", &parse.VariableNode{NodeType: parse.NodeVariable, Pos: n.Pos, Ident: n.Ident[:1]}, text(n.Pos, name))
-	case *parse.ChainNode:
-		return call(n.Pos, "get", w.arg(n.Node), text(n.Pos, strings.Join(n.Field, ".")))
-	case *parse.PipeNode:
-		w.pipe(n)
-	}
-	return n
-}
-
-func text(at parse.Pos, s string) *parse.StringNode {
-	return &parse.StringNode{NodeType: parse.NodeString, Pos: at, Quoted: strconv.Quote(s), Text: s}
-}
-
-// call is a call in brackets.
-func call(at parse.Pos, name string, args ...parse.Node) *parse.PipeNode {
-	identifier := parse.NewIdentifier(name).SetPos(at)
-	return &parse.PipeNode{NodeType: parse.NodePipe, Pos: at, Cmds: []*parse.CommandNode{
-		{NodeType: parse.NodeCommand, Pos: at, Args: append([]parse.Node{identifier}, args...)},
-	}}
-}
-
-// then hands what a pipe gives to a function.
-func (w *rewriter) then(p *parse.PipeNode, name string) {
-	p.Cmds = append(p.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Pos: p.Pos, Args: []parse.Node{parse.NewIdentifier(name).SetPos(p.Pos)}})
+	return t
 }

@@ -48,7 +48,6 @@ func TestMessagesAreRendered(t *testing.T) {
 	f(`{{.first}} {{date "15:04" "Europe/Berlin" .last}} {{.ratio}} {{.ok}}`, "2026-03-01T12:00:00Z 13:01 0.25 true")
 	f(`{{$u := .user.name}}{{$u}} {{field "source.ip" $}}`, "root 10.0.0.1, 10.0.0.2")
 	f("{{range .rows}}{{.}}{{end}}", "(a row: name a field of it)(a row: name a field of it)")
-	f(strings.Repeat("x", mostMessage+5), strings.Repeat("x", mostMessage)+"…")
 }
 
 func TestAMessageThatCannotBeMadeSaysWhy(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"tocsin/internal/alert"
 	"tocsin/internal/query"
+	"tocsin/internal/wording"
 )
 
 // Tester runs the tests of rules. It is safe for concurrent use if Backend is.
@@ -115,7 +116,7 @@ func (t *Tester) newest(ctx context.Context, r *Rule, b query.Backend) (time.Tim
 func alertOf(r *Rule, c candidate) (map[string]any, error) {
 	out := map[string]any{}
 	for name, values := range c.fields {
-		out[name] = valuesOf(values)
+		out[name] = wording.Values(values)
 	}
 	severity, risk := r.Severity.Of(c.fields), r.Risk.Of(c.fields)
 	if c.rows != nil { // of all rows the worst counts
@@ -198,7 +199,7 @@ func match(wanted, alerts []map[string]any) []int {
 // matches reports whether an alert has all the fields wanted; null is a field it lacks.
 func matches(want, a map[string]any) bool {
 	for name, value := range want {
-		got := eachValue(a[name])
+		got := wording.Each(a[name])
 		switch values := value.(type) {
 		case nil:
 			if got != nil {
@@ -218,7 +219,7 @@ func matches(want, a map[string]any) bool {
 }
 
 func holds(got []any, v any) bool {
-	return slices.ContainsFunc(got, func(g any) bool { return compare(g, v) == 0 })
+	return slices.ContainsFunc(got, func(g any) bool { return wording.Compare(g, v) == 0 })
 }
 
 // shown is an alert in one line, its fields in order.
@@ -232,7 +233,7 @@ func shown(fields map[string]any) string {
 		if err != nil {
 			value = []byte("?")
 		}
-		out = append(out, name+": "+truncate(120, string(value)))
+		out = append(out, name+": "+wording.Truncate(120, string(value)))
 	}
 	return strings.Join(out, ", ")
 }

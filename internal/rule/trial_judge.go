@@ -12,6 +12,7 @@ import (
 
 	"tocsin/internal/alert"
 	"tocsin/internal/query"
+	"tocsin/internal/wording"
 )
 
 // judgement is what a rule makes of documents.
@@ -97,8 +98,8 @@ func apart(found []candidate, by []string, window time.Duration) []candidate {
 		}
 		var parts []string
 		for _, name := range names {
-			if v := valuesOf(c.fields[name]); len(by) > 0 || !isNumeric(v) {
-				parts = append(parts, name, showValue(v))
+			if v := wording.Values(c.fields[name]); len(by) > 0 || !isNumeric(v) {
+				parts = append(parts, name, wording.Show(v))
 			}
 		}
 		same := strings.Join(parts, "\x00")
