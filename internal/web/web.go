@@ -76,10 +76,10 @@ func New(o Options) (*Web, error) {
 		part(w)
 	}
 	w.mux.HandleFunc("/api/", w.unrouted)
+	w.routePages(o.Home)
 	rest := o.Home
 	if rest == nil {
-		w.page(Page{Method: "GET", Path: "/{$}", Open: true, Handle: w.home})
-		w.page(Page{Method: "GET", Path: "/page.css", Open: true, Handle: style})
+		rest = http.HandlerFunc(w.nothing)
 	}
 	w.mux.Handle("/", shippers(w.logs, rest))
 	if len(w.wrong) > 0 {

@@ -175,8 +175,8 @@ func TestAlertsAreListedWithTheirFates(t *testing.T) {
 
 func TestThePageShowsAttacksAsText(t *testing.T) {
 	h := newWeb(t).Loopback()
-	code, body := ask(t, h, "GET", "/", "Accept", "text/html")
-	if code != 200 || strings.Contains(body, "<script") || strings.Contains(body, "<b>401") {
+	code, body := ask(t, h, "GET", "/delivery", "Accept", "text/html")
+	if code != 200 || strings.Contains(body, "<script>") || strings.Contains(body, "<b>401") {
 		t.Errorf("%d: text became markup:\n%s", code, body)
 	}
 	if !strings.Contains(body, "&lt;script&gt;") || !strings.Contains(body, "make a new key") {
