@@ -24,15 +24,28 @@ import (
 type Backend struct {
 	client  *Client
 	indices []string
+	known   *knownSchemas
+	seat    *seat // nil: what it asks is sent by itself
+}
 
+// knownSchemas are the mappings that were read a moment ago, by the indices asked for.
+type knownSchemas struct {
 	mutex sync.Mutex
-	kept  map[string]*schemas // by the indices asked for
+	kept  map[string]*schemas
+	asked map[string]*askedSchemas
+}
+
+// askedSchemas are mappings being read; several may wait for them.
+type askedSchemas struct {
+	done    chan struct{}
+	schemas *schemas
+	err     error
 }
 
 // NewBackend makes a backend of a client's cluster that reads indices (names, aliases, patterns; none
 // is all of them) unless a query names others.
 func NewBackend(c *Client, indices []string) *Backend {
-	return &Backend{client: c, indices: indices, kept: map[string]*schemas{}}
+	return &Backend{client: c, indices: indices, known: &knownSchemas{kept: map[string]*schemas{}, asked: map[string]*askedSchemas{}}}
 }
 
 // FieldTypes is the field caps answer of the backend's indices, as dsl reads it.
@@ -110,27 +123,48 @@ func (b *Backend) targets(from []string) []string {
 	return append(slices.Clone(indices), "-"+own+"*")
 }
 
+// mappings are those of indices. Of those that want them at the same time one asks, and all have its answer; where it
+// was told to stop, the others ask themselves.
 func (b *Backend) mappings(ctx context.Context, indices []string) (*schemas, error) {
-	key := strings.Join(indices, ",")
-	b.mutex.Lock()
-	s := b.kept[key]
-	b.mutex.Unlock()
-	if s != nil && time.Since(s.read) < schemaLife {
-		return s, nil
-	}
-	s, err := b.client.schemas(ctx, indices)
-	if err != nil {
-		return nil, err
-	}
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	for k, old := range b.kept {
-		if time.Since(old.read) >= schemaLife {
-			delete(b.kept, k)
+	key, k := strings.Join(indices, ","), b.known
+	for {
+		k.mutex.Lock()
+		if s := k.kept[key]; s != nil && time.Since(s.read) < schemaLife {
+			k.mutex.Unlock()
+			return s, nil
+		}
+		other := k.asked[key]
+		if other == nil {
+			break
+		}
+		k.mutex.Unlock()
+		select {
+		case <-other.done:
+			if other.err == nil || !errors.Is(other.err, context.Canceled) && !errors.Is(other.err, context.DeadlineExceeded) {
+				return other.schemas, other.err
+			}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
 		}
 	}
-	b.kept[key] = s
-	return s, nil
+	own := &askedSchemas{done: make(chan struct{})}
+	k.asked[key] = own
+	k.mutex.Unlock()
+	own.schemas, own.err = b.client.schemas(ctx, indices)
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	delete(k.asked, key)
+	close(own.done)
+	if own.err != nil {
+		return nil, own.err
+	}
+	for name, old := range k.kept {
+		if time.Since(old.read) >= schemaLife {
+			delete(k.kept, name)
+		}
+	}
+	k.kept[key] = own.schemas
+	return own.schemas, nil
 }
 
 // look finds out what of a read the indices can answer.
@@ -423,7 +457,7 @@ func (o *outlook) prove(ctx context.Context, p proofs) (bool, error) {
 	if o.wide != nil {
 		body["query"] = o.wide
 	}
-	a, err := o.backend.client.Search(ctx, Search{Indices: o.indices, Body: body, AllowNoIndices: true})
+	a, err := o.backend.search(ctx, Search{Indices: o.indices, Body: body, AllowNoIndices: true})
 	if err != nil {
 		return false, fmt.Errorf("count what speaks against a push-down: %w", err)
 	}

@@ -267,7 +267,7 @@ func (r *groupReader) distinct(ctx context.Context, g *groups, a groupAgg) (map[
 // cluster works at the next one.
 func (r *groupReader) pages(ctx context.Context, g *groups, each func(keys []row.Value, bucket map[string]json.RawMessage, count int64) error) error {
 	page := func(ctx context.Context, after json.RawMessage) (json.RawMessage, int64, error) {
-		a, err := r.outlook.backend.client.Search(ctx, Search{Indices: r.outlook.indices, Body: g.body(r.outlook.wide, after), AllowNoIndices: true})
+		a, err := r.outlook.backend.search(ctx, Search{Indices: r.outlook.indices, Body: g.body(r.outlook.wide, after), AllowNoIndices: true})
 		if err != nil {
 			return nil, 0, fmt.Errorf("aggregate %s: %w", strings.Join(r.outlook.indices, ","), err)
 		}

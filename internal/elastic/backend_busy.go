@@ -86,7 +86,7 @@ func (o *outlook) span(ctx context.Context) (from, to int64, err error) {
 	if o.wide != nil {
 		body["query"] = o.wide
 	}
-	a, err := o.backend.client.Search(ctx, Search{Indices: o.indices, Body: body, AllowNoIndices: true})
+	a, err := o.backend.search(ctx, Search{Indices: o.indices, Body: body, AllowNoIndices: true})
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the first and the last time: %w", err)
 	}
@@ -134,7 +134,7 @@ func (o *outlook) busy(ctx context.Context, key groupKey, bin time.Duration, lea
 	var answers []*Response
 	if len(searches) == 1 {
 		var one *Response
-		one, err = o.backend.client.Search(ctx, searches[0])
+		one, err = o.backend.search(ctx, searches[0])
 		answers = []*Response{one}
 	} else {
 		answers, err = o.backend.client.MultiSearch(ctx, searches)

@@ -109,6 +109,14 @@ func (b *Backend) Rows(ctx context.Context, r plan.Read, p plan.Pushed, schema *
 	if p.Top && r.Top != nil && len(r.Top.Keys) > 0 {
 		reader.most = r.Top.Limit
 	}
+	if o.bounds.None() {
+		return reader.cost, nil
+	}
+	if b.seat != nil && r.Top == nil {
+		if whole, err := reader.few(ctx, o.scan(false)); whole || err != nil {
+			return reader.cost, err
+		}
+	}
 	pages := b.client.Scan(o.scan(p.Top))
 	err = reader.all(ctx, pages)
 	if closed := pages.Close(ctx); closed != nil {
@@ -171,6 +179,51 @@ func newDocumentReader(o *outlook, schema *row.Schema, emit func(*row.Row) error
 	return d
 }
 
+// fewMost is how many documents are read without an open search.
+const fewMost = 500
+
+// few reads the documents if they are few, in one search, which many runs can share. It reports false, and has
+// given none, where they may be more.
+func (d *documentReader) few(ctx context.Context, s Scan) (bool, error) {
+	o := d.outlook
+	body := map[string]any{"size": fewMost, "track_total_hits": false}
+	if s.Query != nil {
+		body["query"] = s.Query
+	}
+	if len(s.Sort) > 0 {
+		body["sort"] = s.Sort
+	}
+	if s.Source != nil {
+		body["_source"] = s.Source
+	}
+	a, err := o.backend.search(ctx, Search{Indices: s.Indices, Body: body, AllowNoIndices: s.AllowNoIndices, IgnoreUnavailable: s.IgnoreUnavailable})
+	d.cost.Requests++
+	if err != nil {
+		return false, fmt.Errorf("read documents of %s: %w", strings.Join(o.indices, ","), err)
+	}
+	if len(a.Hits) >= fewMost {
+		return false, nil
+	}
+	if err := d.take(a.Hits); err != nil {
+		return true, err
+	}
+	return true, d.flush()
+}
+
+// take adds documents, and hands over those of each millisecond that is past.
+func (d *documentReader) take(hits []Hit) error {
+	for _, h := range hits {
+		if len(d.ties) > 0 && (d.held > tieBytes || !d.tied(d.ties[0], h)) {
+			if err := d.flush(); err != nil {
+				return err
+			}
+		}
+		d.ties = append(d.ties, h)
+		d.held += len(h.Source) + 256
+	}
+	return nil
+}
+
 // all reads the pages. While one is read the cluster works at the next, unless few rows are wanted.
 func (d *documentReader) all(ctx context.Context, pages *Pages) error {
 	next := begin(ctx, pages.Next)
@@ -187,14 +240,8 @@ func (d *documentReader) all(ctx context.Context, pages *Pages) error {
 		if d.outlook.read.Top == nil {
 			next = begin(ctx, pages.Next)
 		}
-		for _, h := range hits {
-			if len(d.ties) > 0 && (d.held > tieBytes || !d.tied(d.ties[0], h)) {
-				if err := d.flush(); err != nil {
-					return err
-				}
-			}
-			d.ties = append(d.ties, h)
-			d.held += len(h.Source) + 256
+		if err := d.take(hits); err != nil {
+			return err
 		}
 		if d.outlook.read.Top != nil {
 			next = begin(ctx, pages.Next)

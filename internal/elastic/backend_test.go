@@ -80,6 +80,13 @@ func TestBackendAnswersAsRowsDo(t *testing.T) {
 			t.Run(title, func(t *testing.T) {
 				backendtest.Suite{Seed: seed, Open: func(t *testing.T, documents []backendtest.Document) exec.Backend {
 					return store(t, c, index, mapping, documents)
+				}, Together: func(b exec.Backend, n int) ([]exec.Backend, func(int) bool) {
+					seats, leave := b.(*elastic.Backend).Together(t.Context(), n)
+					runs := make([]exec.Backend, n)
+					for i, s := range seats {
+						runs[i] = s
+					}
+					return runs, leave
 				}}.Run(t)
 			})
 		}

@@ -74,6 +74,8 @@ type Client struct {
 	opensearch atomic.Bool // an answer was one only OpenSearch gives
 	paging     atomic.Int32
 	page       atomic.Int64 // bytes of the last answer of a search, and a few more: the next may be as large
+	single     atomic.Bool  // the cluster takes no many searches in one request
+	alone      chan struct{}
 }
 
 // New checks the options and makes a client. It reads CAFile and does no other input or output. Its
@@ -106,7 +108,7 @@ func New(o Options) (*Client, error) {
 		return nil, errors.Join(problems...)
 	}
 
-	c := &Client{name: o.Name, auth: auth, timeout: o.Timeout, log: o.Log, most: defaultMost}
+	c := &Client{name: o.Name, auth: auth, timeout: o.Timeout, log: o.Log, most: defaultMost, alone: make(chan struct{}, apartMost)}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}

@@ -86,6 +86,9 @@ func between(narrow, wide kql.Node) Bounds { return Bounds{Narrow: narrow, Wide:
 func unknown() Bounds                      { return between(nothing(), kql.MatchAll()) }
 func nothing() kql.Node                    { return &kql.Not{Node: kql.MatchAll()} }
 
+// None reports whether no document can match.
+func (b Bounds) None() bool { return b.Wide != nil && isNothing(b.Wide) }
+
 func isNothing(n kql.Node) bool {
 	not, ok := n.(*kql.Not)
 	return ok && kql.IsMatchAll(not.Node)
