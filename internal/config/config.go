@@ -4,8 +4,10 @@
 package config
 
 import (
+	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -25,8 +27,20 @@ type Config struct {
 	Detections []Detection
 	// Slack is where alerts are said; nil without the section: alerts are kept, nothing is said.
 	Slack *Slack
+	// Notify are the ways out beside Slack, in the order of the file.
+	Notify []Output
 	// Route is the root of the routes. It matches every alert.
 	Route Route
+	// TimeIntervals are the named calendars of quiet hours and maintenance windows.
+	TimeIntervals []TimeInterval
+	// Maintenance are the windows in which alerts are silenced.
+	Maintenance []MaintenanceWindow
+	// Inhibit are the rules by which one alert hides others.
+	Inhibit []InhibitRule
+	// Digests are the reports said again and again.
+	Digests []Digest
+	// Retention is how long alerts are kept.
+	Retention Retention
 	// RulesDir is the directory of read-only rules, empty for none.
 	RulesDir string
 	// WriteBack is where alerts of our own rules are written as documents; nil for nowhere.
@@ -147,6 +161,10 @@ type Slack struct {
 type Route struct {
 	// Match is KQL on the alert, known to compile; empty matches all.
 	Match string
+	// Continue has the routes after it asked too.
+	Continue bool
+	// ChannelFrom takes the channel from a field of the alert; nil is Channel for all.
+	ChannelFrom *ChannelFrom
 	// Channel is the resolved channel. It is empty only without the slack section, or with a
 	// webhook and no slack.channel.
 	Channel string
@@ -160,8 +178,50 @@ type Route struct {
 	RepeatInterval time.Duration
 	// RateLimit is the most messages to one channel; zero is no limit.
 	RateLimit Rate
+	// MuteTimeIntervals and ActiveTimeIntervals name the calendars of its quiet hours.
+	MuteTimeIntervals, ActiveTimeIntervals []string
+	// Escalation is what is done where nobody takes an alert up, in the order of time.
+	Escalation []Escalation
 	// Routes are tried in order; the first that matches takes the alert, else this route does.
 	Routes []Route
+}
+
+// ChannelFrom takes a channel from a field of the alert.
+type ChannelFrom struct {
+	Field    string
+	Channels map[string]string // the values that are allowed, and the channels they mean
+	Else     string            // where none is allowed; empty is the route's channel
+}
+
+// Escalation is one step of what is done where nobody takes an alert up.
+type Escalation struct {
+	After    time.Duration
+	Mentions []string // "@here" and the like, and ids of users and groups
+	Channel  string   // empty is where the alert was said
+}
+
+// Channels are the channels that the route and those under it may send to, each once, in order.
+func (r Route) Channels() []string {
+	var out []string
+	add := func(names ...string) {
+		for _, name := range names {
+			if name != "" && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	add(r.Channel)
+	if r.ChannelFrom != nil {
+		add(slices.Sorted(maps.Values(r.ChannelFrom.Channels))...)
+		add(r.ChannelFrom.Else)
+	}
+	for _, e := range r.Escalation {
+		add(e.Channel)
+	}
+	for _, sub := range r.Routes {
+		add(sub.Channels()...)
+	}
+	return out
 }
 
 // Ungrouped says whether every alert is a message of its own.

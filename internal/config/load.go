@@ -74,7 +74,14 @@ func (d *decoder) config(root ast.Node, c *Config) {
 	c.Sources = d.sources(m)
 	c.Detections = d.detections(m, c.Sources)
 	c.Slack = d.slack(m)
-	c.Route = d.rootRoute(m, c.Route, c.Slack)
+	c.Notify = d.outputs(m)
+	c.TimeIntervals = d.timeIntervals(m)
+	c.Maintenance = d.maintenance(m, c.TimeIntervals)
+	c.Inhibit = d.inhibitRules(m)
+	c.Digests = d.digests(m, c.Slack)
+	c.Retention = d.retention(m)
+	c.Route = d.rootRoute(m, c.Route, c.Slack, c.TimeIntervals)
+	d.toOutputs(c.Route, "route", c.Notify)
 	if path, _, ok := m.path("rules_dir"); ok {
 		c.RulesDir = path
 	}
