@@ -12,15 +12,16 @@ const replayKeeps = 5_000
 
 // The pace of a replay: a lively start, then what a small site sees in a busy hour.
 const (
-	replayFirst      = 8
+	replayFirst      = 5
+	replayPause      = 20 * time.Second
 	replaySuppressed = 20 * time.Second
 	replayStatus     = 30 * time.Second
-	replayBurst      = 75 * time.Second
+	replayBurst      = 3 * time.Minute
 	replayBurstSize  = 30
 )
 
-// Replay adds sample detections for as long as ctx lasts: eight within the first seconds, then one every
-// few seconds, now and then a burst of thirty of one rule, and changes of what is there already: a
+// Replay adds sample detections for as long as ctx lasts: five within the first seconds, then one every
+// half minute or so, now and then a burst of thirty of one rule, and changes of what is there already: a
 // suppressed alert that counts more, an alert that an analyst takes up or closes. It returns nil when ctx ends.
 func (c *Cluster) Replay(ctx context.Context) error {
 	r := &replay{cluster: c, made: NewDetections(c.seed), dice: rand.New(rand.NewPCG(c.seed, 0xde40))}
@@ -50,14 +51,14 @@ func (c *Cluster) Replay(ctx context.Context) error {
 			err = r.one(n)
 			n++
 			if pause = 350 * time.Millisecond; n >= replayFirst {
-				pause = time.Duration(2000+r.dice.IntN(3500)) * time.Millisecond
+				pause = replayPause + time.Duration(r.dice.Int64N(int64(replayPause)))
 			}
 		case "suppressed":
 			err, pause = r.suppress(), replaySuppressed
 		case "status":
 			err, pause = r.status(), replayStatus
 		case "burst":
-			err, pause = r.burst(), time.Duration(90+r.dice.IntN(120))*time.Second
+			err, pause = r.burst(), time.Duration(300+r.dice.IntN(600))*time.Second
 		}
 		if err != nil {
 			return fmt.Errorf("replay sample detections: %w", err)

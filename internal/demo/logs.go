@@ -14,6 +14,8 @@ type LogLine struct {
 	// Kind is how the line is read, by the names of package parse: sshd, nginx or syslog.
 	Kind string
 	Text string
+	// Tale names the attack that the line is a part of; empty for what happens every day.
+	Tale string
 }
 
 // Logs makes up the logs of a small site with two web servers, a bastion, a database and a build agent: what
@@ -26,6 +28,7 @@ type Logs struct {
 	waiting []LogLine // made, and not yet due; by time
 	tales   []tale    // those of this round that were not told yet
 	told    int
+	telling string // the name of the tale being told
 	pid     int
 }
 
@@ -116,7 +119,7 @@ func (l *Logs) line(at time.Time, host, kind, text string) {
 		}
 		return -1 // after those of the same time
 	})
-	l.waiting = slices.Insert(l.waiting, place, LogLine{At: at, Host: host, Kind: kind, Text: text})
+	l.waiting = slices.Insert(l.waiting, place, LogLine{At: at, Host: host, Kind: kind, Text: text, Tale: l.telling})
 }
 
 // daemon writes a line of a daemon, as rsyslog keeps it.

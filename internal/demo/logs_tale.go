@@ -6,13 +6,28 @@ import (
 )
 
 // tale is what one attacker does.
-type tale func(l *Logs, at time.Time, from string)
+type tale struct {
+	name string
+	tell func(l *Logs, at time.Time, from string)
+}
 
-// openingTales are the first four, which show what there is; then all come in turn, each round in another order.
-var (
-	openingTales = []tale{traverse, breakIn, abuseSudo, scan}
-	allTales     = []tale{traverse, breakIn, abuseSudo, scan, guess, spray, newPlace, injectSQL, guessWeb, lookUp, dropScript, becomeRoot, addAccount}
-)
+// allTales are the attacks there are. The first four come first, for they show what there is; then all come in turn,
+// each round in another order.
+var allTales = []tale{
+	{"path traversal", traverse},
+	{"break-in", breakIn},
+	{"sudo abuse", abuseSudo},
+	{"scan", scan},
+	{"password guessing", guess},
+	{"password spray", spray},
+	{"login from a new place", newPlace},
+	{"SQL injection", injectSQL},
+	{"web login guessing", guessWeb},
+	{"JNDI lookup", lookUp},
+	{"web shell", dropScript},
+	{"second root", becomeRoot},
+	{"new account", addAccount},
+}
 
 // untilNextTale is the time from one attacker to the next: minutes, after the first few.
 func (l *Logs) untilNextTale() time.Duration {
@@ -28,13 +43,15 @@ func (l *Logs) tell(at time.Time) {
 		l.dice.Shuffle(len(l.tales), func(i, j int) { l.tales[i], l.tales[j] = l.tales[j], l.tales[i] })
 	}
 	next := l.tales[0]
-	if l.told < len(openingTales) {
-		next = openingTales[l.told]
+	if l.told < len(firstTales) {
+		next = allTales[l.told]
 	} else {
 		l.tales = l.tales[1:]
 	}
 	l.told++
-	next(l, at, fmt.Sprintf("%s.%d", choose(l, "203.0.113", "192.0.2"), 1+l.dice.IntN(254)))
+	l.telling = next.name
+	defer func() { l.telling = "" }()
+	next.tell(l, at, fmt.Sprintf("%s.%d", choose(l, "203.0.113", "192.0.2"), 1+l.dice.IntN(254)))
 }
 
 // traverse asks a web server for files outside of its root until one is handed out.

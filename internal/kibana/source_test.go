@@ -171,7 +171,7 @@ func TestDemoIsReadAsItReplays(t *testing.T) {
 				t.Errorf("%s of %q was not handed over", d.SourceID, d.Rule)
 			}
 		}
-		if n < 80 || updates < 15 || closed < 5 {
+		if n < 40 || updates < 10 || closed < 5 {
 			t.Errorf("in five minutes %d detections, %d updates, %d taken up or closed", n, updates, closed)
 		}
 		d, err := src.Describe(context.Background())
