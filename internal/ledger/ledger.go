@@ -207,12 +207,12 @@ func Assign(tx *store.Tx, group string, key notice.Key, revision int, first bool
 
 // Named reads the alerts a notice names, first to last: the first of the message, then by severity and time.
 func Named(tx *store.Tx, key notice.Key, limit int) ([]alert.Alert, error) {
-	return heads(tx, `SELECT head, late, idx FROM alerts WHERE notice = ? ORDER BY place, severity DESC, time, seq LIMIT ?`, key, limit)
+	return heads(tx, `SELECT head, late, idx, `+shownDocument+` FROM alerts a WHERE notice = ? ORDER BY place, severity DESC, time, seq LIMIT ?`, key, limit)
 }
 
 // Open reads the alerts of a group whose condition is still open and that have been given to a notice.
 func Open(tx *store.Tx, group string, limit int) ([]alert.Alert, error) {
-	return heads(tx, `SELECT head, late, idx FROM alerts WHERE grp = ? AND ongoing = 1 AND notice IS NOT NULL AND decision = 'forward'
+	return heads(tx, `SELECT head, late, idx, `+shownDocument+` FROM alerts a WHERE grp = ? AND ongoing = 1 AND notice IS NOT NULL AND decision = 'forward'
 		ORDER BY severity DESC, time, seq LIMIT ?`, group, limit)
 }
 
@@ -222,16 +222,21 @@ func OpenCount(tx *store.Tx, group string) (n int, err error) {
 	return n, err
 }
 
+// shownDocument is the document of an alert that a message names, which tells fields of it. One that is far
+// larger than alerts are is not read.
+const shownDocument = "(SELECT d.document FROM documents d WHERE d.seq = a.seq AND LENGTH(d.document) <= 262144)"
+
 func heads(tx *store.Tx, query string, args ...any) ([]alert.Alert, error) {
 	var out []alert.Alert
 	err := tx.Query(func(r *sql.Rows) error {
 		var (
-			head []byte
-			a    alert.Alert
+			head, document []byte
+			a              alert.Alert
 		)
-		if err := r.Scan(&head, &a.Late, &a.Index); err != nil {
+		if err := r.Scan(&head, &a.Late, &a.Index, &document); err != nil {
 			return err
 		}
+		a.Document = document
 		if err := json.Unmarshal(head, &a); err != nil {
 			return err
 		}
