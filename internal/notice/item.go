@@ -7,13 +7,25 @@ import (
 	"tocsin/internal/alert"
 )
 
-// ItemOf tells of an alert what a message tells.
-func ItemOf(a *alert.Alert) Item {
+// ItemOf tells of an alert what a message tells. A document that cannot be read tells nothing.
+func ItemOf(a *alert.Alert) Item { return itemOf(a, flat(a)) }
+
+// flat are the fields of the alert's document.
+func flat(a *alert.Alert) alert.Fields {
+	fields, err := alert.Flatten(a.Document)
+	if err != nil {
+		return alert.Fields{}
+	}
+	return fields
+}
+
+func itemOf(a *alert.Alert, fields alert.Fields) Item {
 	i := Item{
 		Alert: a.ID, Rule: a.Rule.Name, RuleURL: a.Rule.URL, Severity: a.Severity, Risk: a.Risk, Reason: a.Reason,
-		Host: a.Host, User: a.User, Time: a.Time, Count: a.Count, Attack: a.Threat, Facts: facts(a),
+		Host: a.Host, User: a.User, Time: a.Time, Count: a.Count, Attack: a.Threat, Facts: facts(a, fields),
 		Status: a.Status, URL: a.URL, Late: a.Late, First: a.First, Last: a.Last, Owner: a.Rule.Owner, Runbook: a.Rule.Runbook,
 	}
+	i.Table, i.Chart = evidence(a.Document)
 	switch {
 	case a.MergedInto != "":
 		i.State = StateMerged
@@ -23,28 +35,6 @@ func ItemOf(a *alert.Alert) Item {
 		i.State, i.StateAt = StateResolved, a.Ended
 	}
 	return i
-}
-
-// Fill has the notice name some alerts, first to last. What is over keeps the values that fired.
-func (n *Notice) Fill(alerts []alert.Alert) {
-	before := n.Items
-	n.Items = make([]Item, 0, len(alerts))
-	for k := range alerts {
-		n.Items = append(n.Items, ItemOf(&alerts[k]))
-	}
-	Keep(before, n.Items)
-}
-
-// facts are the alert's, without those that say the host or the user once more.
-func facts(a *alert.Alert) []alert.Fact {
-	var out []alert.Fact
-	for _, f := range a.Facts {
-		if f.Value == a.Host && f.Name == "host.name" || f.Value == a.User && f.Name == "user.name" {
-			continue
-		}
-		out = append(out, f)
-	}
-	return out
 }
 
 // Alone is the notice of one alert.

@@ -64,6 +64,8 @@ type Notice struct {
 	// Body is what Template made: its own text, with every value from an alert between two marks. It
 	// stands in place of the reason and the list of alerts. Empty for none.
 	Body string `json:"body,omitempty"`
+	// BodyError is why Template made none: the message is laid out as usual, and says so.
+	BodyError string `json:"body_error,omitempty"`
 	// Thread holds what is too long for the message: lines for a reply to it, where the service has threads.
 	Thread []Item `json:"thread,omitempty"`
 

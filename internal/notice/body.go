@@ -1,0 +1,154 @@
+package notice
+
+import (
+	"slices"
+	"time"
+
+	"tocsin/internal/alert"
+	"tocsin/internal/wording"
+)
+
+// Fill has the notice name some alerts, first to last, and makes its Body where it has a Template. What is over
+// keeps the values that fired. Set everything else before.
+func (n *Notice) Fill(alerts []alert.Alert) {
+	before := n.Items
+	n.Items = make([]Item, 0, len(alerts))
+	sources := make([]*told, len(alerts))
+	for k := range alerts {
+		fields := flat(&alerts[k])
+		sources[k] = &told{&alerts[k], fields}
+		n.Items = append(n.Items, itemOf(&alerts[k], fields))
+	}
+	Keep(before, n.Items)
+	n.Body, n.BodyError = "", ""
+	if n.Template == "" {
+		return
+	}
+	t, err := wording.Parse(n.Template)
+	if err == nil {
+		n.Body, err = t.Marked(&all{n, sources})
+	}
+	if err != nil {
+		n.Body, n.BodyError = "", err.Error()
+	}
+}
+
+// told is an alert as a template sees it.
+type told struct {
+	alert  *alert.Alert
+	fields alert.Fields
+}
+
+// Value implements wording.Source: the names that filters on alerts know, what messages of rules know, then
+// the document's fields.
+func (t *told) Value(name string) any {
+	a := t.alert
+	if values, ok := a.Own(name); ok {
+		return wording.Values(values)
+	}
+	switch name {
+	case "owner":
+		return orNil(a.Rule.Owner)
+	case "runbook":
+		return orNil(a.Rule.Runbook)
+	case "url":
+		return orNil(a.URL)
+	case "rows":
+		return t.rows()
+	}
+	if v := wording.Values(t.fields[name]); v != nil {
+		return v
+	}
+	switch name {
+	case "host.name":
+		return orNil(a.Host)
+	case "user.name":
+		return orNil(a.User)
+	case "count":
+		return max(1, a.Count)
+	case "time":
+		return timeOrNil(a.Time)
+	case "first":
+		return timeOrNil(a.First)
+	case "last":
+		return timeOrNil(a.Last)
+	}
+	for _, f := range a.Facts {
+		if f.Name == name {
+			return orNil(f.Value)
+		}
+	}
+	return nil
+}
+
+// rows are those of a run, as far as the alert keeps them.
+func (t *told) rows() any {
+	var out []any
+	for _, row := range rowsOf(t.alert.Document) {
+		out = append(out, wording.Row(row))
+	}
+	if out == nil {
+		return nil
+	}
+	return out
+}
+
+// all are the alerts of a notice as a template sees them.
+type all struct {
+	notice *Notice
+	alerts []*told
+}
+
+// Value implements wording.Source: of one alert its own; of several what they have, each value once.
+func (s *all) Value(name string) any {
+	switch name {
+	case "alerts":
+		out := make([]any, len(s.alerts))
+		for i, a := range s.alerts {
+			out[i] = a
+		}
+		return out
+	case "alerts.count":
+		return max(s.notice.Count, len(s.alerts))
+	case "channel":
+		return orNil(s.notice.Channel)
+	}
+	if len(s.alerts) == 1 && s.notice.Count <= 1 {
+		return s.alerts[0].Value(name)
+	}
+	switch name {
+	case "count":
+		return max(s.notice.Count, len(s.alerts))
+	case "severity":
+		return s.notice.Severity.String()
+	case "time", "first":
+		return timeOrNil(s.notice.Since)
+	case "last":
+		return timeOrNil(s.notice.Until)
+	case "rows":
+		return nil
+	}
+	var values []any
+	for _, a := range s.alerts {
+		for _, v := range wording.Each(a.Value(name)) {
+			if !slices.ContainsFunc(values, func(w any) bool { return wording.Show(w) == wording.Show(v) }) {
+				values = append(values, v)
+			}
+		}
+	}
+	return wording.Values(values)
+}
+
+func orNil(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func timeOrNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
