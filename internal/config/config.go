@@ -17,8 +17,14 @@ import (
 type Config struct {
 	// File is the path the configuration was read from, empty without one.
 	File string
-	// Listen is the loopback address of the pages, the API and the metrics. Port 0 is any free port.
+	// Listen is the address of the pages, the API and the metrics. Port 0 is any free port.
 	Listen netip.AddrPort
+	// Login says who is let in there.
+	Login Login
+	// TLSCertFile and TLSKeyFile are both set, a certificate and its key in PEM, or both empty.
+	TLSCertFile, TLSKeyFile string
+	// BehindProxy says that a proxy stands before us, which speaks TLS and tells where requests come from.
+	BehindProxy bool
 	// DataDir is the directory of the database and the embedded log store.
 	DataDir string
 	// Sources are the clusters and the embedded engine, in the order of the file.
@@ -259,6 +265,7 @@ func defaultSources() []Source {
 func Default() *Config {
 	return &Config{
 		Listen:  netip.MustParseAddrPort("127.0.0.1:7171"),
+		Login:   Login{Session: defaultLoginSession},
 		DataDir: "tocsin-data",
 		Sources: defaultSources(),
 		Route: Route{

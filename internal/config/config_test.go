@@ -308,7 +308,12 @@ func everyKey(t *testing.T) map[string][]string {
 sources: [{name: a, kind: elasticsearch, urls: [https://x]}]
 detections: [{source: a}]
 slack: {bot_token: a, channel: b}
-route: {routes: [{match: 'a: b'}]}
+time_intervals: [{name: n, time_intervals: [{times: [{start_time: "1:00", end_time: "2:00"}]}]}]
+maintenance_windows: [{name: m, time_intervals: [n]}]
+inhibit_rules: [{source_match: 'a: b', target_match: 'a: c'}]
+digests: [{every: weekly}]
+retention: {alerts: 90d}
+route: {channel_from: {field: team, allow: ["#a"]}, escalation: [{after: 30m, mention: ["@here"]}], routes: [{match: 'a: b', channel_from: {field: team, allow: ["#a"]}, escalation: [{after: 30m, mention: ["@here"]}]}]}
 write_back: {source: a}
 `))
 	if !ok {

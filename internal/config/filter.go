@@ -31,6 +31,12 @@ func (m *mapping) filter(name string) string {
 		}
 		m.d.warn(m.d.placeOfByte(t, w.Start), said)
 	}
+	for _, w := range filter.Warnings(AlertFields...) {
+		name := t.value[w.Start:w.End]
+		if near := Misspelt(name); near != "" {
+			m.d.warn(m.d.placeOfByte(t, w.Start), fmt.Sprintf("%s: %s is no field that alerts commonly have: did you mean %s?", t, name, near))
+		}
+	}
 	return t.value
 }
 

@@ -13,8 +13,6 @@ var routeSection = regexp.MustCompile(`^route(\.routes\[\])*$`)
 func hintFor(section, name string) string {
 	if routeSection.MatchString(section) {
 		switch name {
-		case "continue":
-			return "a route does not go on to the next yet; the first that matches takes the alert; delete it"
 		case "receiver":
 			return `name the Slack channel with "channel"`
 		case "matchers", "match_re":
@@ -24,6 +22,8 @@ func hintFor(section, name string) string {
 			switch name {
 			case "match":
 				return "the root route matches every alert; put it under route.routes"
+			case "continue":
+				return "the root route has none beside it; put it under route.routes"
 			case "channel":
 				return "the channel of every alert that no route sends elsewhere is slack.channel"
 			}
@@ -60,5 +60,5 @@ func hintFor(section, name string) string {
 // sectionKeys are keys people put at the top of the file that stand under a section.
 var sectionKeys = map[string][]string{
 	"slack": {"bot_token", "app_token", "webhook_url", "channel", "pace", "in_doubt", "api_url"},
-	"route": {"group_by", "group_wait", "group_interval", "repeat_interval", "rate_limit"},
+	"route": {"group_by", "group_wait", "group_interval", "repeat_interval", "rate_limit", "escalation", "mute_time_intervals", "active_time_intervals", "channel_from"},
 }

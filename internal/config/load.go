@@ -60,7 +60,8 @@ func Parse(path string, text []byte, env func(string) (string, bool)) (*Config, 
 // config reads the whole file into c, which holds the defaults.
 func (d *decoder) config(root ast.Node, c *Config) {
 	m := d.mapping(root, "", d.start())
-	if t, ok := m.word("listen"); ok {
+	listen, ok := m.word("listen")
+	if t := listen; ok {
 		if addr, err := ParseListen(t.value); err != nil {
 			d.wrong(t, err.Error())
 		} else {
@@ -86,6 +87,7 @@ func (d *decoder) config(root ast.Node, c *Config) {
 		c.RulesDir = path
 	}
 	c.WriteBack = d.writeBack(m, c.Sources)
+	d.login(m, c, listen)
 	m.close()
 }
 

@@ -14,7 +14,7 @@ import (
 const mostNested = 16
 
 // rootRoute reads the routes; fallback holds the defaults.
-func (d *decoder) rootRoute(root *mapping, fallback Route, slack *Slack) Route {
+func (d *decoder) rootRoute(root *mapping, fallback Route, slack *Slack, known []TimeInterval) Route {
 	if slack != nil {
 		fallback.Channel = slack.Channel
 	}
@@ -22,21 +22,26 @@ func (d *decoder) rootRoute(root *mapping, fallback Route, slack *Slack) Route {
 	if m == nil {
 		return fallback
 	}
-	return d.route(m, fallback, slack)
+	return d.route(m, fallback, slack, known)
 }
 
 // route reads one route and those under it; r holds what it inherits.
-func (d *decoder) route(m *mapping, r Route, slack *Slack) Route {
-	r.Match, r.Routes = "", nil
+func (d *decoder) route(m *mapping, r Route, slack *Slack, known []TimeInterval) Route {
+	r.Match, r.Routes, r.Continue = "", nil, false
 	if m.key != "route" {
 		r.Match = m.filter("match")
+		goOn, _ := m.oneOf("continue", "true", "false")
+		r.Continue = goOn == "true"
 		if channel := d.channel(m); channel != "" {
 			if slack != nil && slack.WebhookURL != "" {
 				d.warn(m.placeOf("channel"), join(m.key, "channel")+" does nothing: a webhook posts to its own channel; use bot_token for several")
-			} else {
-				r.Channel = channel
+			} else { // its own channel stands before a field that the route around it asks
+				r.Channel, r.ChannelFrom = channel, nil
 			}
 		}
+	}
+	if from := d.channelFrom(m, slack); from != nil {
+		r.ChannelFrom = from
 	}
 	if fields, ok := d.groupBy(m); ok {
 		r.GroupBy = fields
@@ -45,6 +50,15 @@ func (d *decoder) route(m *mapping, r Route, slack *Slack) Route {
 	r.GroupInterval = m.duration("group_interval", r.GroupInterval, 1)
 	r.RepeatInterval = d.repeat(m, r.RepeatInterval)
 	r.RateLimit = m.rate("rate_limit", r.RateLimit)
+	if names, ok := d.intervalNames(m, "mute_time_intervals", known); ok {
+		r.MuteTimeIntervals = names
+	}
+	if names, ok := d.intervalNames(m, "active_time_intervals", known); ok {
+		r.ActiveTimeIntervals = names
+	}
+	if steps, ok := d.escalation(m); ok {
+		r.Escalation = steps
+	}
 	items, _ := m.list("routes")
 	if len(items) > 0 && strings.Count(m.key, ".") >= mostNested {
 		d.problem(m.placeOf("routes"), fmt.Sprintf("the routes are more than %d deep: put them beside each other", mostNested))
@@ -52,33 +66,45 @@ func (d *decoder) route(m *mapping, r Route, slack *Slack) Route {
 	}
 	for i, it := range items {
 		sub := d.mapping(it.node, it.key, it.place)
-		if !sub.has("match") && i < len(items)-1 {
+		one := d.route(sub, r, slack, known)
+		if !sub.has("match") && !one.Continue && i < len(items)-1 {
 			d.warn(sub.place, sub.key+" has no match, so it takes every alert and the routes after it none: write match, or put it last")
 		}
-		r.Routes = append(r.Routes, d.route(sub, r, slack))
+		r.Routes = append(r.Routes, one)
 	}
 	m.close()
 	return r
 }
 
 // groupBy reads the fields of a group.
-func (d *decoder) groupBy(m *mapping) ([]string, bool) {
-	texts, ok := m.texts("group_by")
+func (d *decoder) groupBy(m *mapping) ([]string, bool) { return d.fieldNames(m, "group_by") }
+
+// fieldNames reads a list of fields; in group_by '...' may stand for no grouping.
+func (d *decoder) fieldNames(m *mapping, name string) ([]string, bool) {
+	texts, ok := m.texts(name)
 	if !ok {
 		return nil, false
 	}
 	fields := make([]string, 0, len(texts))
 	for _, t := range texts {
+		all := name == "group_by" && t.value == "..."
 		switch {
-		case t.value == "..." && len(texts) > 1:
+		case all && len(texts) > 1:
 			d.wrong(t, "must stand alone: group_by: ['...'] is one message per alert; delete it or the fields beside it")
-		case t.value != "..." && (strings.ContainsAny(t.value, "*:\"'()|,") || strings.ContainsFunc(t.value, unicode.IsSpace)):
+		case !all && notField(t.value):
 			d.wrong(t, "is not a field: write its name, such as rule.name or host.name")
 		default:
+			if !all {
+				d.misspelt(t)
+			}
 			fields = append(fields, t.value)
 		}
 	}
 	return slices.Clip(fields), true
+}
+
+func notField(name string) bool {
+	return name == "..." || strings.ContainsAny(name, "*:\"'()|,") || strings.ContainsFunc(name, unicode.IsSpace)
 }
 
 // repeat reads repeat_interval, where off is zero.

@@ -69,14 +69,18 @@ func (d *decoder) channel(m *mapping) string {
 	if !ok {
 		return ""
 	}
-	name := strings.TrimPrefix(t.value, "#")
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("#<>&,", r)
-	}) {
+	if notChannel(t.value) {
 		d.wrong(t, "is not a channel: write its name, such as \"#alerts\", or its id, such as C0123456789")
 		return ""
 	}
 	return t.value
+}
+
+func notChannel(text string) bool {
+	name := strings.TrimPrefix(text, "#")
+	return name == "" || strings.ContainsFunc(name, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("#<>&,", r)
+	})
 }
 
 func (d *decoder) apiURL(m *mapping) *url.URL {
