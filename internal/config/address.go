@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// ParseListen reads the address to listen on: an IP address, or localhost, and a port. The
-// error's text goes on after the quoted text.
+// ParseListen reads the address to listen on: an IP address, localhost or nothing for every address, and a
+// port. The error's text goes on after the quoted text.
 func ParseListen(text string) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
@@ -23,21 +23,15 @@ func ParseListen(text string) (netip.AddrPort, error) {
 	addr := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	switch {
 	case host == "":
-		return netip.AddrPort{}, errBeyondLoopback
+		addr = netip.IPv6Unspecified() // every address, of IPv4 too
 	case strings.EqualFold(host, "localhost"):
 	default:
 		if addr, err = netip.ParseAddr(host); err != nil {
-			return netip.AddrPort{}, errors.New("has a host that is no IP address: write 127.0.0.1, [::1] or localhost")
+			return netip.AddrPort{}, errors.New("has a host that is no IP address: write 127.0.0.1, [::1], localhost or an address of this machine")
 		}
-	}
-	if !addr.Unmap().IsLoopback() {
-		return netip.AddrPort{}, errBeyondLoopback
 	}
 	return netip.AddrPortFrom(addr, uint16(number)), nil
 }
-
-var errBeyondLoopback = errors.New("is reachable from other machines, and there is no login yet, so it is refused: " +
-	"listen on 127.0.0.1:7171, and reach it from elsewhere through an SSH tunnel")
 
 // isLoopback says whether a host means this machine without asking a name server.
 func isLoopback(host string) bool {

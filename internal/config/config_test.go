@@ -57,6 +57,7 @@ func TestTheExampleIsValidAndMeansWhatItSays(t *testing.T) {
 	want := &Config{
 		File:    path,
 		Listen:  netip.MustParseAddrPort("127.0.0.1:7171"),
+		Login:   Login{Session: 12 * time.Hour},
 		DataDir: filepath.Join(dir, "tocsin-data"),
 		Sources: []Source{{
 			Name: "siem", Kind: Elasticsearch, URLs: parseURLs(t, "https://es1:9200", "https://es2:9200"),
@@ -315,6 +316,7 @@ digests: [{every: weekly}]
 retention: {alerts: 90d}
 route: {channel_from: {field: team, allow: ["#a"]}, escalation: [{after: 30m, mention: ["@here"]}], routes: [{match: 'a: b', channel_from: {field: team, allow: ["#a"]}, escalation: [{after: 30m, mention: ["@here"]}]}]}
 write_back: {source: a}
+login: {oidc: {issuer: https://x, client_id: a, client_secret: b, redirect_url: https://x/login/oidc/return, roles: {admin: [a]}}}
 `))
 	if !ok {
 		t.Fatal(d.problems)
@@ -344,6 +346,7 @@ func TestDocumentedDefaultsAreTheDefaults(t *testing.T) {
 	for key, is := range map[string]any{
 		"listen":                   c.Listen.String(),
 		"data_dir":                 "./" + c.DataDir,
+		"login.session":            c.Login.Session,
 		"sources[].min_free":       FormatSize(store.MinFree),
 		"sources[].search_timeout": c.Sources[0].SearchTimeout,
 		"detections[].space":       detection.Space,
