@@ -47,11 +47,12 @@ var rooms = map[string]string{
 	"internal/ledger":  "internal/alert internal/notice internal/store",
 	"internal/policy":  "internal/alert internal/notice internal/query",
 	"internal/outbox":  "internal/notice internal/store",
+	"internal/notify": "internal/alert internal/notice",
 	"internal/slack":   "internal/alert internal/notice internal/jsonscan",
 	"internal/check":   "internal/alert internal/notice internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
 	"internal/store":   "",
 	"internal/account": "internal/store",
-	"internal/config":  "internal/duration internal/nearest internal/query internal/yamltext",
+	"internal/config":  "internal/duration internal/nearest internal/query internal/wording internal/yamltext",
 	"internal/web": "internal/account internal/alert internal/check internal/config internal/duration internal/ledger internal/logstore internal/notice " +
 		"internal/outbox internal/policy internal/query internal/rule internal/slack internal/blockkit",
 	"internal/obs":     "",

@@ -143,7 +143,7 @@ func (c *commit) add(a ledger.Content, v policy.Verdict) error {
 func (c *commit) redecide(a ledger.Content, stands ledger.Standing, v policy.Verdict) error {
 	if stands.Notice != "" {
 		c.revised[stands.Notice] = true
-		return nil
+		return c.again(a, stands, v)
 	}
 	decided := ledger.Standing{Decision: decision(v), Reason: v.Reason, Channel: v.Channel, Group: v.Group}
 	if stands.Waiting() && decided.Decision == ledger.Forward && decided.Group == stands.Group {
@@ -393,10 +393,7 @@ func (c *commit) fill(n *notice.Notice) error {
 		return err
 	}
 	n.Count, n.Severity, n.Since, n.Until, n.Tallies = sum.Count, sum.Severity, sum.Since, sum.Until, sum.Tallies
-	n.Items = n.Items[:0]
-	for k := range named {
-		n.Items = append(n.Items, notice.ItemOf(&named[k]))
-	}
+	n.Fill(named)
 	return nil
 }
 
@@ -407,7 +404,6 @@ func (c *commit) refresh(key notice.Key) error {
 		return err
 	}
 	before := n.Items
-	n.Items = nil
 	if err := c.fill(&n); err != nil {
 		return err
 	}
