@@ -99,6 +99,8 @@ type Alert struct {
 	Ended time.Time `json:"ended,omitzero"`
 	// Held says that its source keeps it back; nil leaves that to policy.
 	Held *Held `json:"held,omitempty"`
+	// Again counts how often its source wants it said once more, for what it is about still goes on.
+	Again int `json:"again,omitempty"`
 	// MergedInto is the alert of the same source that this one turned out to be part of; empty for none.
 	MergedInto ID `json:"merged_into,omitempty"`
 	// Withdrawn says that its condition turned out not to hold.

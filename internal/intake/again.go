@@ -1,0 +1,32 @@
+package intake
+
+import (
+	"tocsin/internal/ledger"
+	"tocsin/internal/notice"
+	"tocsin/internal/outbox"
+	"tocsin/internal/policy"
+)
+
+// again says once more an alert that its source finds still going on. The alert stays with the message that said
+// it first; the new one has a key of its own for each time, so that no repeat of the batch puts it twice. What
+// policy keeps back now, or the channel has no room for, is looked at again when the alert changes again.
+func (c *commit) again(a ledger.Content, stands ledger.Standing, v policy.Verdict) error {
+	if a.Again == 0 || decision(v) != ledger.Forward {
+		return nil
+	}
+	key := policy.AgainKey(a.ID, a.Again)
+	if _, _, there, err := outbox.Get(c.tx, key); err != nil || there {
+		return err
+	}
+	if _, tried, there, err := outbox.Get(c.tx, stands.Notice); err != nil || there && !tried {
+		return err // it is yet to be said, as it is now
+	}
+	traffic, err := c.traffic(v.Channel, v.Rate())
+	if err != nil || !c.policy.Again(c.now, v, traffic) {
+		return err
+	}
+	n := notice.Alone(key, v.Channel, a.Alert)
+	n.Prefix, n.Repeat = c.prefix, true
+	c.queued++
+	return outbox.Put(c.tx, n, c.now)
+}

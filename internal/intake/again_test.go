@@ -1,0 +1,52 @@
+package intake_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tocsin/internal/alert"
+)
+
+func TestWhatStillGoesOnIsSaidAgainOnceEachTime(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		again int
+		late  time.Duration // from the first saying to the change
+		held  *alert.Held
+		want  []bool // of each message, whether it says something again
+	}{
+		{"a change", 0, time.Hour, nil, []bool{false}},
+		{"it goes on", 1, time.Hour, nil, []bool{false, true}},
+		{"it was not said yet", 1, 0, nil, []bool{false}},
+		{"its rule keeps it back now", 1, time.Hour, &alert.Held{As: alert.Silenced, Reason: "night"}, []bool{false}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				channel := &channel{}
+				h := newHouse(t, t.TempDir(), channel, byRule())
+				defer h.db.Close()
+				h.run(3*time.Hour, func(context.Context) {
+					a := one("r", 1)
+					h.take(a)
+					time.Sleep(c.late)
+					a.Again, a.Reason, a.Held, a.Updated = c.again, "more of it", c.held, time.Now()
+					h.take(a)
+					h.take(a)
+					a.Reason, a.Updated = "still more of it", a.Updated.Add(time.Second)
+					h.take(a)
+				})
+				var got []bool
+				for _, m := range channel.all() {
+					got = append(got, m.Repeat)
+					if m.Repeat && m.Items[0].Reason != "more of it" {
+						t.Errorf("said again as %q", m.Items[0].Reason)
+					}
+				}
+				want(t, got, c.want)
+				want(t, h.fates(), map[alert.Fate]int{alert.Sent: 1})
+			})
+		})
+	}
+}
