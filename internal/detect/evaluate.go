@@ -238,17 +238,17 @@ func (e *evaluation) changes(key string, stored []Stored, derived []Episode, len
 		failed = cmp.Or(failed, err)
 		return there
 	}
-	serials := map[string]int64{}
+	before := map[string]Stored{} // Reconcile sorts stored
 	for i := range stored {
-		serials[stored[i].ID] = stored[i].Serial
+		before[stored[i].ID] = stored[i]
 	}
 	for _, s := range Reconcile(stored, derived, length, name, taken) {
 		s.Key = key
 		if failed != nil {
 			return failed
 		}
-		if _, known := serials[s.ID]; known {
-			if err := e.update(&s); err != nil {
+		if known, ok := before[s.ID]; ok {
+			if err := e.update(&s, &known); err != nil {
 				return err
 			}
 			continue
@@ -270,20 +270,19 @@ func (e *evaluation) add(s *Stored, a alert.Alert) error {
 	if e.rule.rule.MessagePer == rule.PerRun {
 		return e.collect(s, a)
 	}
-	held, err := e.hold(s, &a)
-	if err != nil {
+	if err := e.hold(s, &a, s.FirstEnd); err != nil {
 		return err
 	}
-	s.Held, s.Updated, s.Definition = held, store.Micros(e.now), e.rule.definition
-	a.Held, a.Late = held, s.Late
+	s.Updated, s.Definition = store.Micros(e.now), e.rule.definition
+	a.Held, a.Late = s.Held, s.Late
 	e.known[s.ID] = true
 	e.stamp(s, &a)
 	e.made = append(e.made, [2]int{len(e.result.episodes) - 1, len(e.alerts) - 1})
 	return nil
 }
 
-// update takes in a change of an alert that is known. What was decided about it stays.
-func (e *evaluation) update(s *Stored) error {
+// update takes in a change of an alert that is known. What was decided about it stays, unless it still grows.
+func (e *evaluation) update(s *Stored, before *Stored) error {
 	if e.rule.rule.MessagePer == rule.PerRun { // what was said of a run stays
 		e.result.episodes = append(e.result.episodes, *s)
 		return nil
@@ -292,7 +291,12 @@ func (e *evaluation) update(s *Stored) error {
 	if err != nil {
 		return err
 	}
-	a.Held = s.Held
+	if s.standing() && s.LastEnd > before.LastEnd {
+		if err := e.stillGrowing(s, &a); err != nil {
+			return err
+		}
+	}
+	a.Held, a.Again = s.Held, s.Again
 	s.Updated = max(s.Updated+1, store.Micros(e.now)) // a clock that steps back makes no change older
 	e.stamp(s, &a)
 	return nil

@@ -24,6 +24,12 @@ type Stored struct {
 	Late bool `json:"late,omitempty"`
 	// Held is why its alert was kept back when it was found; nil where it was not.
 	Held *alert.Held `json:"held,omitempty"`
+	// Keeper is what kept it back.
+	Keeper keeper `json:"keeper,omitempty"`
+	// Said is up to which event time what was said of it last tells, in microseconds, and Again how often it was
+	// said again, for it still grew.
+	Said  int64 `json:"said,omitempty"`
+	Again int   `json:"again,omitempty"`
 	// Updated is when it was last changed, in microseconds; it only grows.
 	Updated int64 `json:"updated"`
 	// Rule is the version of the rule that found it.

@@ -52,11 +52,10 @@ func (e *evaluation) perRun() error {
 		if err != nil {
 			return err
 		}
-		held, err := e.hold(&s, &a)
-		if err != nil {
+		if err := e.hold(&s, &a, s.FirstEnd); err != nil {
 			return err
 		}
-		s.Held, a.Held = held, held
+		a.Held = s.Held
 		e.known[s.ID] = true
 		e.stamp(&s, &a)
 	}
