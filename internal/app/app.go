@@ -26,10 +26,9 @@ import (
 	"tocsin/internal/kibana"
 	"tocsin/internal/ledger"
 	"tocsin/internal/notice"
+	"tocsin/internal/notify"
 	"tocsin/internal/obs"
 	"tocsin/internal/outbox"
-	"tocsin/internal/policy"
-	"tocsin/internal/query"
 	"tocsin/internal/rule"
 	"tocsin/internal/slack"
 	"tocsin/internal/store"
@@ -130,24 +129,23 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return a, err
 	}
-	edits := func(string) bool { return false }
+	a.slack = sender
+	through, err := senders(cfg, sender, o.Wrap, o.Log)
+	if err != nil {
+		return a, err
+	}
 	wake := func() {}
-	if sender != nil {
-		a.slack = sender
-		edits = sender.Edits
-		var through outbox.Sender = sender
-		if o.Wrap != nil {
-			through = o.Wrap(sender)
+	if through != nil {
+		out := outbox.Options{DB: db, Sender: through, Pace: paceUnlessSaid, Log: o.Log, Report: a.health.Set, Registerer: registry}
+		if c := cfg.Slack; c != nil {
+			out.Pace, out.InDoubt, out.Fallback = interval(c.Pace), outbox.InDoubt(c.InDoubt), c.Channel
 		}
-		a.outbox, err = outbox.New(outbox.Options{
-			DB: db, Sender: through, Pace: interval(cfg.Slack.Pace), InDoubt: outbox.InDoubt(cfg.Slack.InDoubt),
-			Fallback: cfg.Slack.Channel, Log: o.Log, Report: a.health.Set, Registerer: registry,
-		})
-		if err != nil {
+		if a.outbox, err = outbox.New(out); err != nil {
 			return a, err
 		}
 		wake = a.outbox.Wake
 	}
+	edits := func(channel string) bool { return through != nil && through.Edits(channel) }
 	rules, err := Policy(cfg, edits)
 	if err != nil {
 		return a, err
@@ -250,6 +248,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	if a.outbox != nil {
 		g.Go(func() error { return a.outbox.Run(ctx) })
+	}
+	if a.slack != nil {
 		g.Go(func() error { return a.probe(ctx) })
 	}
 	a.health.Clear("listener")
@@ -410,57 +410,6 @@ func Detections(cfg *config.Config, log *slog.Logger, registry prometheus.Regist
 		out = append(out, s)
 	}
 	return out, closeAll, nil
-}
-
-// Policy makes the policy of a configuration.
-func Policy(cfg *config.Config, edits func(channel string) bool) (*policy.Policy, error) {
-	o := policy.Options{Forward: map[string]*query.Filter{}, Edits: edits}
-	for _, d := range cfg.Detections {
-		if d.Match == "" {
-			continue
-		}
-		f, err := query.CompileFilter(d.Match)
-		if err != nil {
-			return nil, fmt.Errorf("match of detections %s: %w", d.Name, err)
-		}
-		o.Forward[d.Name] = f
-	}
-	var err error
-	if o.Root, err = routeOf(cfg.Route, "route", cfg.Slack); err != nil {
-		return nil, err
-	}
-	return policy.New(o)
-}
-
-func routeOf(r config.Route, path string, s *config.Slack) (policy.Route, error) {
-	out := policy.Route{
-		Path: path, Channel: r.Channel, Solo: r.Ungrouped(), Wait: r.GroupWait, Interval: r.GroupInterval,
-		Repeat: r.RepeatInterval, Rate: policy.Rate(r.RateLimit),
-	}
-	if !out.Solo {
-		out.GroupBy = r.GroupBy
-	}
-	switch {
-	case s == nil: // nothing can be said anywhere
-		out.Channel = ""
-	case out.Channel == "": // a webhook has one channel, which it does not tell
-		out.Channel = "webhook"
-	}
-	if r.Match != "" {
-		f, err := query.CompileFilter(r.Match)
-		if err != nil {
-			return out, fmt.Errorf("match of %s: %w", path, err)
-		}
-		out.Match = f
-	}
-	for i, child := range r.Routes {
-		one, err := routeOf(child, fmt.Sprintf("%s.routes[%d]", path, i), s)
-		if err != nil {
-			return out, err
-		}
-		out.Routes = append(out.Routes, one)
-	}
-	return out, nil
 }
 
 // interval is the time between two messages at a rate; 0 for none.

@@ -200,13 +200,7 @@ func (c *Check) slack(ctx context.Context, add func(Finding)) {
 
 // Channels are the channels that the routes name, each once.
 func Channels(r config.Route) []string {
-	var out []string
-	if r.Channel != "" {
-		out = append(out, r.Channel)
-	}
-	for _, child := range r.Routes {
-		out = append(out, Channels(child)...)
-	}
+	out := r.Channels()
 	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }
