@@ -2,11 +2,9 @@ package detect
 
 import (
 	"context"
-	"encoding/hex"
+	"encoding/binary"
 	"fmt"
 	"hash/fnv"
-	"math"
-	"strings"
 	"time"
 
 	"tocsin/internal/query"
@@ -55,29 +53,30 @@ func (c *came) into(m *Memory, r *result) {
 	r.counts = c.counts
 }
 
-// cameLate looks for what came late before the window now due.
-func (d *Detector) cameLate(ctx context.Context, set *ruleset, b query.Backend, m *Memory, t timing, now time.Time) (*came, error) {
-	micros := now.UnixMicro()
-	c := &came{probe: m.Probe}
+// lookFor is what a rule wants to know of what came late before the window now due.
+func lookFor(m *Memory, t timing, micros int64) wanted {
 	due := t.current(micros, min(m.Since, t.since(micros)))
-	first := m.Since == 0 || m.Definition == ""
-	late, until, err := d.latest(ctx, set, b, m.Ingested, micro(due.From), first, now)
-	if err != nil {
-		return nil, fmt.Errorf("look for events that came late: %w", err)
+	if m.Since == 0 || m.Definition == "" {
+		return wanted{forever, micro(due.From)} // nothing has been judged that could be late
 	}
-	c.ingested = until
-	if first {
-		return c, nil // nothing has been judged that could be late
-	}
+	return wanted{m.Ingested - ingestOverlap.Microseconds(), micro(due.From)}
+}
+
+// cameLate looks for what came late before the window now due. All is what the whole batch wants to know.
+func (d *Detector) cameLate(ctx context.Context, set *ruleset, b query.Backend, m *Memory, t timing, all wanted, now time.Time) (*came, error) {
+	micros := now.UnixMicro()
+	c := &came{}
+	one := lookFor(m, t, micros)
+	from := one.before.UnixMicro()
 	var spans []Span
-	h := fnv.New128a()
-	err = set.search.ingested(ctx, late, set.source.Late == nil, micro(m.Ingested).Add(-ingestOverlap), micro(due.From), now, func(event int64) {
+	seen := newTally()
+	until, err := d.lately(ctx, set, b, one, all, now, func(event int64) {
 		span := t.touched(floor(event, 1000) / 1000)
-		if span.From >= due.From {
+		if span.From >= from {
 			return
 		}
-		fmt.Fprintln(h, event)
-		spans = append(spans, Span{span.From, min(span.To, max(due.From, span.From))})
+		seen.add(event)
+		spans = append(spans, Span{span.From, min(span.To, max(from, span.From))})
 		if len(spans) >= 4096 {
 			spans = Of(spans...)
 		}
@@ -85,8 +84,13 @@ func (d *Detector) cameLate(ctx context.Context, set *ruleset, b query.Backend, 
 	if err != nil {
 		return nil, fmt.Errorf("look for events that came late: %w", err)
 	}
+	c.ingested, c.probe = max(until, m.Ingested), seen.String()
+	if one.since == forever {
+		c.ingested, c.probe = until, m.Probe
+		return c, nil
+	}
 	// The events of the overlap are seen twice. Where nothing else came, they have been judged.
-	if c.probe = hex.EncodeToString(h.Sum(nil)); c.probe != m.Probe && len(spans) > 0 {
+	if c.probe != m.Probe && len(spans) > 0 {
 		c.touched = Of(spans...)
 	}
 	if d.stamps(set.source.Name) || micros-m.Swept < sweepEvery.Microseconds() && m.Swept <= micros {
@@ -135,36 +139,21 @@ func (d *Detector) sweep(ctx context.Context, set *ruleset, b query.Backend, m *
 	return nil
 }
 
-// newestIngested is when a source took in its newest event, and when that was asked.
-type newestIngested struct {
-	asked  time.Time
-	newest int64
+// tally names a bag of numbers, in whatever order they came.
+type tally struct {
+	n   int
+	sum [2]uint64
 }
 
-// latest gives what is searched for events that came late, and up to when, by the source's own times of
-// ingest, it then has been.
-func (d *Detector) latest(ctx context.Context, set *ruleset, b query.Backend, since int64, before time.Time, first bool, now time.Time) (query.Backend, int64, error) {
-	if set.source.Late != nil {
-		if first {
-			since = math.MaxInt64 // only how far it is
-		} else {
-			since -= ingestOverlap.Microseconds()
-		}
-		return set.source.Late(ctx, set.rule.Indices, since, before)
-	}
-	key := set.source.Name + "\x00" + strings.Join(set.rule.Indices, ",")
-	d.mu.Lock()
-	have := d.newest[key]
-	d.mu.Unlock()
-	if age := now.Sub(have.asked); age < 0 || age >= newestFor {
-		newest, err := set.search.newestIngested(ctx, b, have.newest, now)
-		if err != nil {
-			return nil, 0, err
-		}
-		have = newestIngested{now, min(max(newest, have.newest), now.Add(time.Hour).UnixMicro())}
-		d.mu.Lock()
-		d.newest[key] = have
-		d.mu.Unlock()
-	}
-	return b, max(have.newest, since), nil
+func newTally() *tally { return &tally{} }
+
+func (t *tally) add(v int64) {
+	h := fnv.New128a()
+	_ = binary.Write(h, binary.BigEndian, v) // a hash takes all
+	s := h.Sum(nil)
+	t.n++
+	t.sum[0] += binary.BigEndian.Uint64(s)
+	t.sum[1] += binary.BigEndian.Uint64(s[8:])
 }
+
+func (t *tally) String() string { return fmt.Sprintf("%x-%x-%x", t.n, t.sum[0], t.sum[1]) }

@@ -30,12 +30,30 @@ type Source struct {
 	// Precision is the smallest difference of times that it keeps; a millisecond when 0.
 	Precision time.Duration
 	// Late, where a source tells when it took events in otherwise than by a field, gives the documents that it took
-	// in after a time and that happened before another, and until when it looked. Times are the source's own, in
-	// microseconds.
-	Late func(ctx context.Context, indices []string, since int64, before time.Time) (b query.Backend, until int64, err error)
+	// in after a time and that happened before another, how many they are, and until when it looked. Times are the
+	// source's own, in microseconds.
+	Late func(ctx context.Context, indices []string, since int64, before time.Time) (open func() query.Backend, n int, until int64, err error)
+	// Hold, where a source can, reads what it took in lately into memory, for many rules to look at: a backend that is
+	// safe for concurrent use, nil where it is too much; how many documents; and the newest time of ingest, whenever
+	// that event happened, in microseconds.
+	Hold func(ctx context.Context, b query.Backend, l Lately) (held query.Backend, n int, newest int64, err error)
 	// Open gives what is searched: some indices, or with none those of the source. It is called for each
-	// run and asks the source nothing.
+	// run, where there is no Share, and asks the source nothing.
 	Open func(ctx context.Context, indices []string) (query.Backend, error)
+	// Share, where a source can, makes of a backend one for each of n runs that go on at the same time: what they
+	// ask at once is sent as one request. leave tells that a run has ended, and gives whether what it asked was too
+	// slow to be answered beside others.
+	Share func(ctx context.Context, b query.Backend, n int) (runs []query.Backend, leave func(i int) (slow bool))
+}
+
+// Lately says which documents were taken in lately: those with a time in the field Ingested from Since on, and one in
+// TimeField before another. More may be among them.
+type Lately struct {
+	From      []string // indices; nil reads those of the backend
+	Ingested  string
+	Since     time.Time
+	TimeField string
+	Before    time.Time
 }
 
 func (s *Source) timeField() string {
@@ -60,7 +78,8 @@ type Options struct {
 	Sources []Source
 	// Lookups are the tables that searches may name.
 	Lookups map[string]*query.Table
-	// Workers is how many searches run at once; 8 when 0. At most half of them catch up.
+	// Workers is how many batches of runs are under way on one source at once; 8 when 0. At most half of them catch
+	// up. Runs that take long are counted beside them, at most as many.
 	Workers int
 	// Silence is after how long without any event a source is said to be silent; an hour when 0.
 	Silence time.Duration
@@ -87,8 +106,14 @@ type Detector struct {
 	states map[string]*state
 	// health is what is known of sources, by name.
 	health map[string]*sourceHealth
-	// newest are the newest times of ingest, by source and indices, as they were a moment ago.
-	newest map[string]newestIngested
+	// arrived is what sources took in lately, by source and indices.
+	arrived map[string]*arrived
+	// flights are the batches under way; starved says that one waits for another to end. again is when it is looked
+	// for what is due next.
+	flights map[*flight]struct{}
+	starved bool
+	again   time.Time
+	ended   chan struct{} // something ended that lets something else begin
 
 	handing handing
 }
@@ -112,7 +137,8 @@ func New(ctx context.Context, o Options) (*Detector, error) {
 	}
 	d := &Detector{
 		options: o, db: o.DB, log: o.Log, report: o.Report, sources: map[string]*Source{}, metrics: newMetrics(o.Registerer),
-		wake: make(chan struct{}, 1), states: map[string]*state{}, health: map[string]*sourceHealth{}, newest: map[string]newestIngested{},
+		wake: make(chan struct{}, 1), states: map[string]*state{}, health: map[string]*sourceHealth{}, arrived: map[string]*arrived{},
+		flights: map[*flight]struct{}{}, ended: make(chan struct{}, 1),
 	}
 	d.handing.ready = make(chan struct{}, 1)
 	for i := range o.Sources {

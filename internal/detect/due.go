@@ -87,8 +87,14 @@ func jitter(id string, every time.Duration) time.Duration {
 	if spread <= 0 {
 		return 0
 	}
+	if step := jitterStep; spread >= step {
+		return time.Duration(h.Sum64()%uint64(spread/step)) * step
+	}
 	return time.Duration(h.Sum64() % uint64(spread))
 }
+
+// jitterStep is how far turns are apart at least: rules that have theirs in the same moment share requests.
+const jitterStep = 200 * time.Millisecond
 
 // turn is when a rule runs next: the first of its turns after now.
 func turn(now time.Time, every, jitter time.Duration) time.Time {

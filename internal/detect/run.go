@@ -22,57 +22,14 @@ func (d *Detector) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// schedule begins runs when they are due.
-func (d *Detector) schedule(ctx context.Context, g *errgroup.Group) error {
-	ended := make(chan bool, d.options.Workers) // whether it caught up
-	running, catching := 0, 0
-	for refresh := true; ; {
-		now := d.now()
-		d.mu.Lock()
-		if refresh {
-			d.refresh(now)
-		}
-		tasks, again := d.pick(now, d.options.Workers-running, catching)
-		d.mu.Unlock()
-		for _, t := range tasks {
-			running++
-			if t.catch {
-				catching++
-			}
-			g.Go(func() error {
-				defer func() { ended <- t.catch }()
-				d.do(ctx, t)
-				return nil
-			})
-		}
-		wait := time.NewTimer(max(again.Sub(now), time.Millisecond))
-		refresh = false
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			for ; running > 0; running-- {
-				<-ended
-			}
-			return nil
-		case <-d.wake:
-			refresh = true
-		case catch := <-ended:
-			running--
-			if catch {
-				catching--
-			}
-		case <-wait.C:
-		}
-		wait.Stop()
-	}
-}
-
-// do does one run, and plans the rule's next one.
-func (d *Detector) do(ctx context.Context, t task) {
+// do does one run, and plans the rule's next one. All is what its batch wants to know of what came late; left tells
+// that it needs its backend no more, and gives whether it was too slow for company.
+func (d *Detector) do(ctx context.Context, t task, all wanted, open func(context.Context) (query.Backend, error), left func() bool) {
 	began := time.Now()
 	within, cancel := context.WithTimeout(ctx, timeout(t.set.rule.Every))
-	err := d.run(within, ctx, t)
+	err := d.run(within, ctx, t, all, open)
 	cancel()
+	slow := left()
 	if ctx.Err() != nil {
 		err = nil // told to stop: nothing was covered, and nothing failed
 	}
@@ -87,10 +44,11 @@ func (d *Detector) do(ctx context.Context, t task) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, every := t.state, t.set.rule.Every
+	defer d.tell()
 	if t.catch {
 		s.catching, s.holes = false, nil
 		s.stuck = err
-		defer d.tell()
+		defer d.end() // there may be more
 		if err == nil {
 			s.missed, s.retry = 0, time.Time{}
 			if s.narrower > 0 {
@@ -104,14 +62,17 @@ func (d *Detector) do(ctx context.Context, t task) {
 		s.retry = now.Add(backoff(s.missed, every))
 		return
 	}
-	s.running = false
+	s.running, s.slow = false, slow
 	s.due = turn(now, every, jitter(s.id, every))
 	s.wait = time.Time{}
+	next := s.due
 	if err != nil {
 		s.wait = now.Add(backoff(s.memory.Failures, every))
-		s.due = now
+		s.due, next = now, s.wait
 	}
-	d.tell()
+	if next.Before(d.again) || len(t.timing.missed(s.memory.Covered, s.memory.Older, s.memory.Since, now.UnixMicro())) > 0 {
+		d.end()
+	}
 }
 
 // timeout is how long one run may take: longer than its interval, for a slow rule is better than a blind one.
@@ -120,12 +81,12 @@ func timeout(every time.Duration) time.Duration {
 }
 
 // run judges a task's span, or the window now due, and hands what comes of it to intake.
-func (d *Detector) run(ctx, whole context.Context, t task) error {
+func (d *Detector) run(ctx, whole context.Context, t task, all wanted, open func(context.Context) (query.Backend, error)) error {
 	set := t.set
 	now := d.now()
-	backend, err := set.source.Open(ctx, set.rule.Indices)
+	backend, err := open(ctx)
 	if err != nil {
-		return fmt.Errorf("open source %s: %w", set.source.Name, err)
+		return err
 	}
 	d.mu.Lock()
 	memory := t.state.memory
@@ -143,7 +104,7 @@ func (d *Detector) run(ctx, whole context.Context, t task) error {
 	// judged below knows of all that was found.
 	var came *came
 	if !t.catch {
-		if came, err = d.cameLate(ctx, set, backend, &memory, t.timing, now); err != nil {
+		if came, err = d.cameLate(ctx, set, backend, &memory, t.timing, all, now); err != nil {
 			return err
 		}
 	}

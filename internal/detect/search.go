@@ -45,6 +45,9 @@ type search struct {
 	carries   bool
 	// text is the search in its canonical form, events that for the documents it looks at.
 	text, events string
+	// from are the indices that the search names itself; at is events for documents at hand.
+	from []string
+	at   string
 
 	rule      *rule.Rule
 	lookups   map[string]*query.Table
@@ -67,6 +70,7 @@ func newSearch(r *rule.Rule, source *Source, lookups map[string]*query.Table) (*
 		return nil, err
 	}
 	s.kind, s.text, s.events, s.by = q.Kind(), q.String(), q.Events(), q.By()
+	s.from, s.at = q.From(), q.EventsOf()
 	s.subject = subject(q.AST())
 	switch s.kind {
 	case rowWise:
@@ -272,10 +276,10 @@ func (s *search) stream(ctx context.Context, q *query.Query, o query.RunOptions,
 	return nil
 }
 
-// ingested calls each with the times, in nanoseconds, of the events that the search looks at, that happened before
-// a time and, where the source stamps them, that it took in from another on.
-func (s *search) ingested(ctx context.Context, b query.Backend, stamped bool, from, before, now time.Time, each func(event int64)) error {
-	text := fmt.Sprintf("%s | search %s < %q | fields %s", s.events, s.timeField, before.Format(time.RFC3339Nano), s.timeField)
+// ingested calls each with the times, in nanoseconds, of the events that a search, events or at, looks at, that
+// happened before a time and, where the source stamps them, that it took in from another on.
+func (s *search) ingested(ctx context.Context, b query.Backend, events string, stamped bool, from, before, now time.Time, each func(event int64)) error {
+	text := fmt.Sprintf("%s | search %s < %q | fields %s", events, s.timeField, before.Format(time.RFC3339Nano), s.timeField)
 	o := query.Options{TimeField: s.timeField, Now: now, Lookups: s.lookups}
 	if stamped {
 		o.TimeField, o.Earliest = s.ingest, from.Truncate(time.Millisecond)
@@ -298,7 +302,11 @@ func (s *search) ingested(ctx context.Context, b query.Backend, stamped bool, fr
 // newestIngested is when the source took in its newest event, in microseconds; 0 where it tells of none since a
 // time, or of the last week.
 func (s *search) newestIngested(ctx context.Context, b query.Backend, since int64, now time.Time) (newest int64, err error) {
-	q, err := query.Compile("* | stats max("+s.ingest+") as newest", query.Options{
+	from := ""
+	if s.from != nil {
+		from = "from " + strings.Join(s.from, ",") + " "
+	}
+	q, err := query.Compile(from+"* | sort - "+s.ingest+" | head 1 | fields "+s.ingest, query.Options{
 		TimeField: s.ingest, Now: now, Earliest: micro(max(since, now.Add(-7*24*time.Hour).UnixMicro())).Truncate(time.Millisecond),
 	})
 	if err != nil {

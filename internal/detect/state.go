@@ -1,9 +1,7 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"tocsin/internal/query"
@@ -22,6 +20,7 @@ type state struct {
 	// due is when its turn is; wait holds it back after failures, by the same clock.
 	due, wait time.Time
 	running   bool // its window now due
+	slow      bool // its last run was too slow to share requests
 	catching  bool // what it missed
 	// holes are the stretches that events touched which came late while it was catching up: what it judges
 	// may be from before they came.
@@ -39,6 +38,7 @@ type state struct {
 // refresh takes in rules that are new, changed or gone. The caller holds d.mu.
 func (d *Detector) refresh(now time.Time) {
 	entries := d.options.Rules()
+	spread := 2 * time.Duration(len(entries)) * firstApart
 	here := make(map[string]bool, len(entries))
 	for i := range entries {
 		e := &entries[i]
@@ -70,7 +70,7 @@ func (d *Detector) refresh(now time.Time) {
 		s.wait, s.retry, s.missed, s.narrower, s.stuck = time.Time{}, time.Time{}, 0, 0, nil
 		if first {
 			// The first run comes at once, but not of all rules in one moment.
-			s.due = now.Add(jitter(s.id, min(set.rule.Every, 10*time.Second)))
+			s.due = now.Add(jitter(s.id, min(set.rule.Every, spread)))
 		} else {
 			s.due = earlier(s.due, turn(now, set.rule.Every, jitter(s.id, set.rule.Every)))
 		}
@@ -81,6 +81,9 @@ func (d *Detector) refresh(now time.Time) {
 		}
 	}
 }
+
+// firstApart is how far apart the first runs of rules are on average.
+const firstApart = 10 * time.Millisecond
 
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
@@ -119,91 +122,6 @@ func newRuleset(r *rule.Rule, revision string, source *Source, lookups map[strin
 	}
 	set.definition = identity("definition", s.text, source.Name, fmt.Sprint(r.Indices), r.TimestampField, r.Window.String(), fmt.Sprint(set.timing.Grid), fmt.Sprint(s.ticks))
 	return set, nil
-}
-
-// task is a run to be done.
-type task struct {
-	state *state
-	set   *ruleset
-	// span is what it judges; catch says that this is something missed, and not the window now due.
-	span  Span
-	catch bool
-	// turn is when it should have begun.
-	turn   time.Time
-	timing timing
-	first  bool
-}
-
-// lookAgain is after how long it is looked for what is due in any case: a clock may step.
-const lookAgain = 10 * time.Second
-
-// pick chooses what is to begin now: of the windows now due all that there are workers for, the longest due
-// first; then of what was missed the oldest, with at most half of the workers. It tells when to look again.
-// The caller holds d.mu.
-func (d *Detector) pick(now time.Time, free, catching int) (tasks []task, again time.Time) {
-	again = now.Add(lookAgain)
-	var due, missed []task
-	behind := int64(0)
-	micros := now.UnixMicro()
-	for _, s := range d.states {
-		if s.set == nil {
-			continue
-		}
-		t := d.timingOf(s.set)
-		// A clock that was set back makes no rule wait for it to come back.
-		if most := now.Add(s.set.rule.Every + time.Minute); s.due.After(most) {
-			s.due = turn(now, s.set.rule.Every, jitter(s.id, s.set.rule.Every))
-		}
-		if s.wait.After(now.Add(10 * time.Minute)) {
-			s.wait = now
-		}
-		if s.retry.After(now.Add(10 * time.Minute)) {
-			s.retry = now
-		}
-		at := s.due
-		if s.wait.After(at) {
-			at = s.wait
-		}
-		switch {
-		case s.running:
-		case at.After(now):
-			again = earlier(again, at)
-		default:
-			due = append(due, task{state: s, set: s.set, turn: at, timing: t, first: s.memory.Since == 0})
-		}
-		if s.memory.Since == 0 {
-			continue
-		}
-		gaps := t.missed(s.memory.Covered, s.memory.Older, s.memory.Since, micros)
-		behind += gaps.Length()
-		if s.catching || len(gaps) == 0 || s.memory.Failures > 0 {
-			continue
-		}
-		if s.retry.After(now) {
-			again = earlier(again, s.retry)
-			continue
-		}
-		t.Chunk >>= s.narrower
-		missed = append(missed, task{state: s, set: s.set, span: t.next(gaps), catch: true, timing: t})
-	}
-	d.metrics.behind.Set(float64(behind) / 1e6)
-	slices.SortFunc(due, func(a, b task) int { return cmp.Or(a.turn.Compare(b.turn), cmp.Compare(a.state.id, b.state.id)) })
-	slices.SortFunc(missed, func(a, b task) int {
-		return cmp.Or(cmp.Compare(a.span.From, b.span.From), cmp.Compare(a.state.id, b.state.id))
-	})
-	tasks = due[:min(len(due), free)]
-	free -= len(tasks)
-	most := max(1, d.options.Workers/2) - catching
-	tasks = append(tasks, missed[:max(0, min(len(missed), free, most))]...)
-	for _, t := range tasks {
-		if t.catch {
-			t.state.catching, t.state.holes = true, nil
-		} else {
-			t.state.running = true
-			d.metrics.lag.Observe(now.Sub(t.turn).Seconds())
-		}
-	}
-	return tasks, again
 }
 
 // timingOf is a rule's timing with the overlap that its source is measured to need. The caller holds d.mu.

@@ -144,6 +144,16 @@ func (q *Query) Events() string {
 	return strings.TrimSpace(tree.String())
 }
 
+// From are the index patterns that the search names itself; nil when it reads those of its source.
+func (q *Query) From() []string { return q.plan.Source.From }
+
+// EventsOf is Events without the names of indices: the same search for documents at hand.
+func (q *Query) EventsOf() string {
+	tree := *q.plan.Tree
+	tree.Pipes, tree.From = tree.Pipes[:q.plan.Leading()], nil
+	return strings.TrimSpace(tree.String())
+}
+
 // By are the columns by which the last aggregation or detection command of the search groups; nil where it has
 // none.
 func (q *Query) By() (by []string) {
