@@ -28,7 +28,7 @@ type alertsListCmd struct {
 }
 
 // listed are the columns of alerts list, in order.
-var listed = []string{"id", "source_id", "source", "rule", "severity", "fate", "reason", "channel", "message_ts", "time", "seen_at", "host", "user", "status", "late"}
+var listed = []string{"id", "source_id", "source", "rule", "severity", "fate", "reason", "channel", "message_ts", "time", "seen_at", "host", "user", "status", "late", "first", "last", "merged_into", "withdrawn"}
 
 // tabled are those that a table has room for.
 var tabled = []string{"time", "severity", "rule", "host", "user", "fate", "reason", "id"}

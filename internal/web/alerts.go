@@ -34,6 +34,14 @@ type Row struct {
 	Status    alert.Status   `json:"status,omitempty"`
 	Late      bool           `json:"late,omitempty"`
 	URL       string         `json:"url,omitempty"`
+
+	Count      int       `json:"count,omitempty"` // events it stands for
+	First      time.Time `json:"first,omitzero"`  // of the events it is made of; absent where it is one event
+	Last       time.Time `json:"last,omitzero"`
+	MergedInto alert.ID  `json:"merged_into,omitempty"` // the alert that it turned out to be part of
+	Withdrawn  bool      `json:"withdrawn,omitempty"`   // what came late undid it
+	Ended      time.Time `json:"ended,omitzero"`        // when its condition ended
+	Again      int       `json:"said_again,omitempty"`  // how often it was to be said once more, for it went on
 }
 
 // RowOf is an entry as a row.
@@ -42,6 +50,8 @@ func RowOf(e ledger.Entry) Row {
 		ID: e.Alert.ID, SourceID: e.Alert.SourceID, Source: e.Alert.Source, Rule: e.Alert.Rule.Name, Severity: e.Alert.Severity,
 		Fate: e.Fate, Reason: e.Reason, Channel: orNull(e.Channel), MessageTS: orNull(e.TS), Time: e.Alert.Time, SeenAt: e.SeenAt,
 		Host: e.Alert.Host, User: e.Alert.User, Status: e.Alert.Status, Late: e.Alert.Late, URL: e.Alert.URL,
+		Count: e.Alert.Count, First: e.Alert.First, Last: e.Alert.Last, MergedInto: e.Alert.MergedInto, Withdrawn: e.Alert.Withdrawn,
+		Ended: e.Alert.Ended, Again: e.Alert.Again,
 	}
 }
 
@@ -266,6 +276,17 @@ func steps(e ledger.Entry) []string {
 		default:
 			out = append(out, fmt.Sprintf("not said yet (tries so far: %d)", e.Attempts))
 		}
+	}
+	switch a := e.Alert; {
+	case a.MergedInto != "":
+		out = append(out, "it turned out to be part of the longer alert "+string(a.MergedInto))
+	case a.Withdrawn:
+		out = append(out, "withdrawn: what came late undid its condition")
+	case !a.Ended.IsZero():
+		out = append(out, at(a.Ended)+"  its condition ended")
+	}
+	if n := e.Alert.Again; n > 0 {
+		out = append(out, fmt.Sprintf("it still went on: to be said again %d times so far", n))
 	}
 	return append(out, "fate: "+string(e.Fate))
 }
