@@ -49,6 +49,9 @@ type Config struct {
 	Retention Retention
 	// RulesDir is the directory of read-only rules, empty for none.
 	RulesDir string
+	// Lookups are the files of the tables that searches may name, by those names; they were there when they were looked
+	// for, and what is in them is not read.
+	Lookups map[string]string
 	// WriteBack is where alerts of our own rules are written as documents; nil for nowhere.
 	WriteBack *WriteBack
 	// Warnings are what works but is not wise, sorted by place.
@@ -89,6 +92,8 @@ type Source struct {
 	ProxyURL *url.URL
 	// Indices are the index patterns searched unless a search names others.
 	Indices []string
+	// IngestedField is the field in which the cluster keeps when it took an event in; empty is event.ingested.
+	IngestedField string
 	// SearchTimeout bounds each request of a search in a cluster.
 	SearchTimeout time.Duration
 	// Store says what the embedded engine keeps; zero for other kinds.

@@ -86,6 +86,7 @@ func (d *decoder) config(root ast.Node, c *Config) {
 	if path, _, ok := m.path("rules_dir"); ok {
 		c.RulesDir = path
 	}
+	c.Lookups = d.lookups(m)
 	c.WriteBack = d.writeBack(m, c.Sources)
 	d.login(m, c, listen)
 	m.close()

@@ -80,7 +80,7 @@ func (d *decoder) readSource(m *mapping) (s Source, name text) {
 // connection reads how the cluster is reached; the embedded engine needs nothing of it.
 func (d *decoder) connection(m *mapping, s *Source) {
 	if s.Kind == Embedded {
-		for _, name := range []string{"urls", "cloud_id", "api_key", "api_key_file", "username", "password", "password_file", "ca_file", "ca_fingerprint", "proxy_url", "search_timeout"} {
+		for _, name := range []string{"urls", "cloud_id", "api_key", "api_key_file", "username", "password", "password_file", "ca_file", "ca_fingerprint", "proxy_url", "search_timeout", "ingested_field"} {
 			if _, ok := m.ask(name); ok {
 				d.problem(m.placeOf(name), join(m.key, name)+" means nothing here: an embedded source is inside Tocsin; delete it")
 			}
@@ -112,6 +112,13 @@ func (d *decoder) connection(m *mapping, s *Source) {
 		d.problem(m.placeOf("ca_fingerprint"), m.key+" has both ca_file and ca_fingerprint: delete one")
 	}
 	s.ProxyURL = m.proxyURL("proxy_url")
+	if t, ok := m.text("ingested_field"); ok {
+		if t.value == "" || strings.ContainsFunc(t.value, unicode.IsSpace) || strings.ContainsAny(t.value, `"*:(){}`) {
+			d.wrong(t, "is not the name of a field, such as event.ingested")
+		} else {
+			s.IngestedField = t.value
+		}
+	}
 	s.SearchTimeout = m.duration("search_timeout", defaultSearchTimeout, time.Second)
 }
 
