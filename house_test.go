@@ -47,7 +47,7 @@ var rooms = map[string]string{
 	"internal/ledger":  "internal/alert internal/notice internal/store",
 	"internal/policy":  "internal/alert internal/notice internal/query",
 	"internal/outbox":  "internal/notice internal/store",
-	"internal/notify": "internal/alert internal/notice",
+	"internal/notify":  "internal/alert internal/notice",
 	"internal/slack":   "internal/alert internal/notice internal/jsonscan",
 	"internal/check":   "internal/alert internal/notice internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
 	"internal/store":   "",
