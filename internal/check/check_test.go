@@ -75,7 +75,7 @@ func newScene(t *testing.T) *scene {
 			if err != nil {
 				return err
 			}
-			if err := ledger.Add(tx, c, ledger.Standing{Decision: ledger.Forward, Notice: n.Key, Revision: 1}, time.Now()); err != nil {
+			if _, err := ledger.Add(tx, c, ledger.Standing{Decision: ledger.Forward, Notice: n.Key, Revision: 1}, time.Now()); err != nil {
 				return err
 			}
 			if err := outbox.Put(tx, n, time.Now()); err != nil {

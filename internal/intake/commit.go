@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"tocsin/internal/alert"
@@ -118,24 +119,30 @@ func (c *commit) take(a ledger.Content) error {
 }
 
 func (c *commit) add(a ledger.Content, v policy.Verdict) error {
-	stands := ledger.Standing{Decision: decision(v), Reason: v.Reason, Channel: v.Channel, Group: v.Group}
-	if stands.Decision != ledger.Forward {
-		return ledger.Add(c.tx, a, stands, c.now)
-	}
+	stands := decided(v)
 	if v.AtOnce() {
 		n := notice.Alone(policy.SoloKey(a.ID), v.Channel, a.Alert)
 		n.Prefix = c.prefix
 		stands.Notice, stands.Revision, stands.Reason = n.Key, n.Revision, "sent to "+v.Channel+" on its own"
+		stands.Cause = alert.NewCause(alert.CauseSent, "route", v.Path, "channel", v.Channel)
 		if err := outbox.Put(c.tx, n, c.now); err != nil {
 			return err
 		}
 		c.queued++
-		return ledger.Add(c.tx, a, stands, c.now)
 	}
-	if err := ledger.Add(c.tx, a, stands, c.now); err != nil {
+	seq, err := ledger.Add(c.tx, a, stands, c.now)
+	if err != nil || stands.Decision != ledger.Forward {
+		return err
+	}
+	if err := c.copies(seq, a.Alert, v.Also); err != nil || stands.Notice != "" {
 		return err
 	}
 	return c.open.enter(c.policy, c.now, v, a.Severity)
+}
+
+// decided is how an alert stands after a verdict, before a notice names it.
+func decided(v policy.Verdict) ledger.Standing {
+	return ledger.Standing{Decision: decision(v), Reason: v.Reason, Cause: v.Cause, Channel: v.Channel, Group: v.Group}
 }
 
 // redecide follows a change of an alert's content: one that waits may now be kept back or belong to
@@ -143,10 +150,21 @@ func (c *commit) add(a ledger.Content, v policy.Verdict) error {
 func (c *commit) redecide(a ledger.Content, stands ledger.Standing, v policy.Verdict) error {
 	if stands.Notice != "" {
 		c.revised[stands.Notice] = true
+		if err := c.recopy(stands.Seq, a.Alert, v.Also, false); err != nil {
+			return err
+		}
 		return c.again(a, stands, v)
 	}
-	decided := ledger.Standing{Decision: decision(v), Reason: v.Reason, Channel: v.Channel, Group: v.Group}
-	if stands.Waiting() && decided.Decision == ledger.Forward && decided.Group == stands.Group {
+	return c.decide(a.Alert, stands, v)
+}
+
+// decide gives an alert that no notice names a new verdict.
+func (c *commit) decide(a *alert.Alert, stands ledger.Standing, v policy.Verdict) error {
+	now := decided(v)
+	if err := c.recopy(stands.Seq, a, v.Also, now.Decision == ledger.Forward); err != nil {
+		return err
+	}
+	if stands.Waiting() && now.Decision == ledger.Forward && now.Group == stands.Group {
 		return nil
 	}
 	if stands.Waiting() {
@@ -154,10 +172,10 @@ func (c *commit) redecide(a ledger.Content, stands ledger.Standing, v policy.Ver
 			return err
 		}
 	}
-	if err := ledger.Decide(c.tx, stands.Seq, decided); err != nil {
+	if err := ledger.Decide(c.tx, stands.Seq, now); err != nil {
 		return err
 	}
-	if decided.Decision != ledger.Forward {
+	if now.Decision != ledger.Forward {
 		return nil
 	}
 	return c.open.enter(c.policy, c.now, v, a.Severity)
@@ -247,7 +265,8 @@ func (c *commit) traffic(channel string, rate policy.Rate) (policy.Traffic, erro
 
 func (c *commit) post(g *policy.Group) error {
 	key := g.Live
-	if _, err := ledger.Assign(c.tx, g.Key, key, 1, true, "sent to "+g.Channel+" by "+g.Path); err != nil {
+	why := ledger.Why{Reason: "sent to " + g.Channel + " by " + g.Path, Cause: alert.NewCause(alert.CauseSent, "route", g.Path, "channel", g.Channel)}
+	if _, err := ledger.Assign(c.tx, g.Key, key, 1, true, why); err != nil {
 		return err
 	}
 	n := notice.Notice{Key: key, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix}
@@ -260,7 +279,10 @@ func (c *commit) post(g *policy.Group) error {
 
 func (c *commit) edit(g *policy.Group) error {
 	return c.extend(g.Live, func(n *notice.Notice) error {
-		_, err := ledger.Assign(c.tx, g.Key, n.Key, n.Revision, false, "added to the message of its group in "+g.Channel+" by "+g.Path)
+		_, err := ledger.Assign(c.tx, g.Key, n.Key, n.Revision, false, ledger.Why{
+			Reason: "added to the message of its group in " + g.Channel + " by " + g.Path,
+			Cause:  alert.NewCause(alert.CauseAdded, "route", g.Path, "channel", g.Channel),
+		})
 		return err
 	})
 }
@@ -297,14 +319,24 @@ func (c *commit) hold(g *policy.Group) error {
 		return err
 	}
 	d = c.policy.Collect(c.now, d, g, serial)
-	reason := fmt.Sprintf("held back by rate_limit %s of %s: in its digest", g.Rate, g.Channel)
+	why := ledger.Why{
+		Reason: fmt.Sprintf("held back by rate_limit %s of %s: in its digest", g.Rate, g.Channel),
+		Cause:  alert.NewCause(alert.CauseRateLimit, "route", g.Path, "channel", g.Channel, "limit", g.Rate.String()),
+	}
+	if g.Quiet != "" {
+		why = ledger.Why{
+			Reason: fmt.Sprintf("held back by %s of %s: in the digest of %s after them", g.Quiet, g.Path, g.Channel),
+			Cause:  alert.NewCause(alert.CauseMorning, "route", g.Path, "channel", g.Channel, "hours", g.Quiet),
+		}
+		g.Quiet = ""
+	}
 	revision := 1
 	if n, _, ok, err := outbox.Get(c.tx, d.Key); err != nil {
 		return err
 	} else if ok {
 		revision = n.Revision + 1
 	}
-	count, err := ledger.Assign(c.tx, g.Key, d.Key, revision, false, reason)
+	count, err := ledger.Assign(c.tx, g.Key, d.Key, revision, false, why)
 	if err != nil {
 		return err
 	}
@@ -322,7 +354,7 @@ func (c *commit) stepDigest(d *policy.Digest) error {
 	case policy.ActPost:
 		n := notice.Notice{
 			Key: d.Key, Revision: 1, Channel: d.Channel, Kind: notice.KindDigest, Prefix: c.prefix,
-			Note: fmt.Sprintf("More than %s came for %s. What is over the limit is collected here.", words(d.Rate), d.Channel),
+			Note: note(d),
 		}
 		if err := c.fill(&n); err != nil {
 			return err
@@ -336,6 +368,18 @@ func (c *commit) stepDigest(d *policy.Digest) error {
 	default:
 	}
 	return nil
+}
+
+// note says why a digest is one.
+func note(d *policy.Digest) string {
+	var parts []string
+	if d.Quiet != "" {
+		parts = append(parts, fmt.Sprintf("This waited for the end of %s.", d.Quiet))
+	}
+	if d.Limited || d.Quiet == "" {
+		parts = append(parts, fmt.Sprintf("More than %s came for %s. What is over the limit is collected here.", words(d.Rate), d.Channel))
+	}
+	return strings.Join(parts, " ")
 }
 
 // words writes a rate as a person says it.
@@ -388,12 +432,18 @@ func (c *commit) fill(n *notice.Notice) error {
 	if err != nil {
 		return err
 	}
-	named, err := ledger.Named(c.tx, n.Key, notice.NamedMost)
+	named, by, err := ledger.Named(c.tx, n.Key, notice.NamedMost)
 	if err != nil {
 		return err
 	}
+	n.Standing = sum.Standing
 	n.Count, n.Severity, n.Since, n.Until, n.Tallies = sum.Count, sum.Severity, sum.Since, sum.Until, sum.Tallies
 	n.Fill(named)
+	for k := range n.Items {
+		if who, ok := by[n.Items[k].Alert]; ok {
+			n.Items[k].By = who
+		}
+	}
 	return nil
 }
 
@@ -403,11 +453,11 @@ func (c *commit) refresh(key notice.Key) error {
 	if err != nil || !ok || tried && !c.edits(n.Channel) {
 		return err
 	}
-	before := n.Items
+	before, stood := n.Items, n.Standing
 	if err := c.fill(&n); err != nil {
 		return err
 	}
-	if same(before, n.Items) {
+	if same(before, n.Items) && (stood == n.Standing || stood == notice.Standing{}) {
 		return nil
 	}
 	n.Revision++

@@ -36,6 +36,7 @@ type channel struct {
 	edits   int
 	webhook bool
 	down    bool
+	refuse  string // a channel that takes nothing
 }
 
 type message struct {
@@ -48,6 +49,9 @@ func (c *channel) Post(_ context.Context, n notice.Notice) (notice.Receipt, erro
 	defer c.mu.Unlock()
 	if c.down {
 		return notice.Receipt{}, &notice.RetryError{Scope: notice.ScopeService, Code: "down"}
+	}
+	if n.Channel == c.refuse && c.refuse != "" {
+		return notice.Receipt{}, &notice.RejectedError{Scope: notice.ScopeMessage, Code: "refused"}
 	}
 	c.said = append(c.said, &message{n, time.Now()})
 	if c.webhook {

@@ -51,12 +51,15 @@ func (c *commit) merge(a ledger.Content, stands ledger.Standing) error {
 	if err := c.open.leave(stands.Group); err != nil {
 		return err
 	}
+	if err := c.recopy(stands.Seq, a.Alert, nil, false); err != nil {
+		return err
+	}
 	reason := "part of the longer alert " + string(a.MergedInto)
 	if into.Notice != "" {
 		c.revised[into.Notice] = true
 		return ledger.Attach(c.tx, stands.Seq, into, reason)
 	}
-	if err := ledger.Decide(c.tx, stands.Seq, ledger.Standing{Decision: into.Decision, Reason: reason, Channel: into.Channel, Group: into.Group}); err != nil {
+	if err := ledger.Decide(c.tx, stands.Seq, ledger.Standing{Decision: into.Decision, Reason: reason, Cause: alert.NewCause(alert.CauseMerged, "into", string(a.MergedInto)), Channel: into.Channel, Group: into.Group}); err != nil {
 		return err
 	}
 	if !into.Waiting() {

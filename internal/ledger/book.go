@@ -30,11 +30,22 @@ func New(o Options) (*Ledger, error) {
 func (l *Ledger) List(ctx context.Context, f Filter) (entries []Entry, before int64, err error) {
 	last := int64(0)
 	err = l.db.View(ctx, func(tx *store.Tx) error {
-		return List(tx, f, func(seq int64, e Entry) error {
+		copied := map[int]int64{}
+		err := List(tx, f, func(seq int64, e Entry) error {
+			if e.Copies != nil {
+				copied[len(entries)] = seq
+			}
 			entries = append(entries, e)
 			last = seq
 			return nil
 		})
+		for at, seq := range copied {
+			if err != nil {
+				break
+			}
+			entries[at].Copies, err = Copies(tx, seq)
+		}
+		return err
 	})
 	if f.Limit == 0 || len(entries) < f.Limit {
 		last = 0

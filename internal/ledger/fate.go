@@ -43,6 +43,12 @@ type Entry struct {
 	SeenAt   time.Time
 	Group    string
 	Attempts int
+	Cause    alert.Cause // the reason as data
+	Handled  Handled     // what people did about it here
+	By       string      // who did
+	At       time.Time   // when
+	Verdict  string      // what a closed one was
+	Copies   []Copy      // its sayings in other channels; List leaves them out, and only says by not nil that there are any
 }
 
 // Filter chooses entries. Zero values choose all.
@@ -60,7 +66,8 @@ type Filter struct {
 func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 	where, args := f.where()
 	query := `SELECT a.seq, a.head, a.late, a.idx, ` + fate + `, a.reason, a.decision, a.channel, a.notice, a.seen_at, a.grp,
-		COALESCE(n.said_channel, ''), COALESCE(n.channel, ''), COALESCE(n.ts, ''), COALESCE(n.reason, ''), COALESCE(n.attempts, 0)` +
+		COALESCE(n.said_channel, ''), COALESCE(n.channel, ''), COALESCE(n.ts, ''), COALESCE(n.reason, ''), COALESCE(n.attempts, 0),
+		a.cause, a.handled, a.handled_by, a.handled_at, a.verdict, EXISTS (SELECT 1 FROM copies c WHERE c.seq = a.seq)` +
 		from + where + ` ORDER BY a.seq DESC`
 	if f.Limit > 0 {
 		query += ` LIMIT ?`
@@ -73,10 +80,21 @@ func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 			head                           []byte
 			key                            sql.NullString
 			saidChannel, toChannel, reason string
+			cause                          string
+			handledAt                      int64
+			copied                         bool
 		)
 		if err := r.Scan(&seq, &head, &e.Alert.Late, &e.Alert.Index, &e.Fate, &e.Reason, &e.Decision, &e.Channel, &key, &seen, &e.Group,
-			&saidChannel, &toChannel, &e.TS, &reason, &e.Attempts); err != nil {
+			&saidChannel, &toChannel, &e.TS, &reason, &e.Attempts, &cause, &e.Handled, &e.By, &handledAt, &e.Verdict, &copied); err != nil {
 			return err
+		}
+		e.At = store.Time(handledAt)
+		var err error
+		if e.Cause, err = alert.ParseCause(cause); err != nil {
+			return err
+		}
+		if copied {
+			e.Copies = make([]Copy, 0, 1)
 		}
 		if err := json.Unmarshal(head, &e.Alert); err != nil {
 			return err

@@ -56,7 +56,7 @@ CREATE TABLE sources (
 	state      BLOB NOT NULL,
 	updated_at BIGINT NOT NULL
 );
-`}, writeBackMigration}
+`}, writeBackMigration, suppressionMigration}
 
 // Decision is what policy decided about an alert. All but Forward is also its fate.
 type Decision string
@@ -90,6 +90,8 @@ type Standing struct {
 	Notice   notice.Key // "" while none names it
 	Revision int        // the notice's revision that first names it
 	Place    int        // its place in the notice; 0 is first
+	Cause    alert.Cause
+	Ongoing  bool // its condition was open when it was last recorded, and nobody has taken it up
 }
 
 // Waiting reports whether it is to be said and no notice holds it yet.
@@ -103,9 +105,9 @@ func Look(tx *store.Tx, c Content) (Change, Standing, error) {
 		updated int64
 		key     sql.NullString
 	)
-	err := tx.Row(`SELECT seq, revision, updated, decision, reason, channel, grp, notice, notice_revision, place
+	err := tx.Row(`SELECT seq, revision, updated, decision, reason, channel, grp, notice, notice_revision, place, ongoing
 		FROM alerts WHERE id = ?`, []any{c.ID},
-		&s.Seq, &stored, &updated, &s.Decision, &s.Reason, &s.Channel, &s.Group, &key, &s.Revision, &s.Place)
+		&s.Seq, &stored, &updated, &s.Decision, &s.Reason, &s.Channel, &s.Group, &key, &s.Revision, &s.Place, &s.Ongoing)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Fresh, Standing{}, nil
@@ -132,32 +134,35 @@ func Prepare(a *alert.Alert) (Content, error) {
 	return Content{Alert: a, head: head, revision: revision}, err
 }
 
-// Add writes a fresh alert with what was decided about it.
-func Add(tx *store.Tx, c Content, s Standing, now time.Time) error {
+// Add writes a fresh alert with what was decided about it, and tells its number.
+func Add(tx *store.Tx, c Content, s Standing, now time.Time) (seq int64, err error) {
 	var key any
 	if s.Notice != "" {
 		key = string(s.Notice)
 	}
-	var seq int64
-	err := tx.Row(`INSERT INTO alerts (id, source, source_id, rule, severity, time, updated, seen_at, revision, ongoing, late, idx, head,
-		decision, reason, channel, grp, notice, notice_revision, place, own) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+	err = tx.Row(`INSERT INTO alerts (id, source, source_id, rule, severity, time, updated, seen_at, revision, ongoing, late, idx, head,
+		decision, reason, channel, grp, notice, notice_revision, place, own, cause, hostname, username, status, over)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
 		[]any{
 			c.ID, c.Source, c.SourceID, c.Rule.Name, c.Severity, store.Micros(c.Time), store.Micros(c.Alert.Updated), store.Micros(now),
 			c.revision, ongoing(c.Alert), c.Late, c.Index, c.head, s.Decision, s.Reason, s.Channel, s.Group, key, s.Revision, s.Place, ownAlert(c.Alert),
+			s.Cause.Text(), c.Host, c.User, handledBy(c.Alert), over(c.Alert),
 		}, &seq)
 	if err == nil && len(c.Document) > 0 {
 		err = tx.Exec(`INSERT INTO documents (seq, document) VALUES (?, ?)`, seq, []byte(c.Document))
 	}
 	if err != nil {
-		return fmt.Errorf("record alert %s: %w", c.ID, err)
+		return 0, fmt.Errorf("record alert %s: %w", c.ID, err)
 	}
-	return nil
+	return seq, nil
 }
 
 // Update replaces the content of a known alert; how it stands stays.
 func Update(tx *store.Tx, c Content, seq int64) error {
-	err := tx.Exec(`UPDATE alerts SET rule = ?, severity = ?, time = ?, updated = ?, revision = ?, ongoing = ?, idx = ?, head = ? WHERE seq = ?`,
-		c.Rule.Name, c.Severity, store.Micros(c.Time), store.Micros(c.Alert.Updated), c.revision, ongoing(c.Alert), c.Index, c.head, seq)
+	err := tx.Exec(`UPDATE alerts SET rule = ?, severity = ?, time = ?, updated = ?, revision = ?, ongoing = ?, idx = ?, head = ?,
+		hostname = ?, username = ?, status = ?, over = ? WHERE seq = ?`,
+		c.Rule.Name, c.Severity, store.Micros(c.Time), store.Micros(c.Alert.Updated), c.revision, ongoing(c.Alert), c.Index, c.head,
+		c.Host, c.User, handledBy(c.Alert), over(c.Alert), seq)
 	if err == nil && len(c.Document) > 0 {
 		err = tx.Exec(`INSERT INTO documents (seq, document) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET document = excluded.document`,
 			seq, []byte(c.Document))
@@ -178,125 +183,11 @@ func ongoing(a *alert.Alert) int {
 
 // Decide rewrites the decision about a known alert that no notice names.
 func Decide(tx *store.Tx, seq int64, s Standing) error {
-	if err := tx.Exec(`UPDATE alerts SET decision = ?, reason = ?, channel = ?, grp = ? WHERE seq = ?`,
-		s.Decision, s.Reason, s.Channel, s.Group, seq); err != nil {
+	if err := tx.Exec(`UPDATE alerts SET decision = ?, reason = ?, cause = ?, channel = ?, grp = ? WHERE seq = ?`,
+		s.Decision, s.Reason, s.Cause.Text(), s.Channel, s.Group, seq); err != nil {
 		return fmt.Errorf("decide alert: %w", err)
 	}
 	return nil
-}
-
-// Assign gives every waiting alert of a group to a notice, to be said by its revision. Where first is
-// true the worst and earliest of them takes place 0, the first of the message. It tells how many it gave.
-func Assign(tx *store.Tx, group string, key notice.Key, revision int, first bool, reason string) (int, error) {
-	const waiting = `grp = ? AND notice IS NULL AND decision = 'forward'`
-	n := int64(0)
-	if first {
-		got, err := tx.Change(`UPDATE alerts SET notice = ?, notice_revision = ?, place = 0, reason = ? WHERE seq =
-			(SELECT seq FROM alerts WHERE `+waiting+` ORDER BY severity DESC, time, seq LIMIT 1)`, key, revision, reason, group)
-		if err != nil {
-			return 0, fmt.Errorf("assign alerts to notice %s: %w", key, err)
-		}
-		n += got
-	}
-	got, err := tx.Change(`UPDATE alerts SET notice = ?, notice_revision = ?, place = 1, reason = ? WHERE `+waiting, key, revision, reason, group)
-	if err != nil {
-		return 0, fmt.Errorf("assign alerts to notice %s: %w", key, err)
-	}
-	return int(n + got), nil
-}
-
-// Named reads the alerts a notice names, first to last: the first of the message, then by severity and time.
-func Named(tx *store.Tx, key notice.Key, limit int) ([]alert.Alert, error) {
-	return heads(tx, `SELECT head, late, idx, `+shownDocument+` FROM alerts a WHERE notice = ? ORDER BY place, severity DESC, time, seq LIMIT ?`, key, limit)
-}
-
-// Open reads the alerts of a group whose condition is still open and that have been given to a notice.
-func Open(tx *store.Tx, group string, limit int) ([]alert.Alert, error) {
-	return heads(tx, `SELECT head, late, idx, `+shownDocument+` FROM alerts a WHERE grp = ? AND ongoing = 1 AND notice IS NOT NULL AND decision = 'forward'
-		ORDER BY severity DESC, time, seq LIMIT ?`, group, limit)
-}
-
-// OpenCount counts what Open reads.
-func OpenCount(tx *store.Tx, group string) (n int, err error) {
-	err = tx.Row(`SELECT COUNT(*) FROM alerts WHERE grp = ? AND ongoing = 1 AND notice IS NOT NULL AND decision = 'forward'`, []any{group}, &n)
-	return n, err
-}
-
-// shownDocument is the document of an alert that a message names, which tells fields of it. One that is far
-// larger than alerts are is not read.
-const shownDocument = "(SELECT d.document FROM documents d WHERE d.seq = a.seq AND LENGTH(d.document) <= 262144)"
-
-func heads(tx *store.Tx, query string, args ...any) ([]alert.Alert, error) {
-	var out []alert.Alert
-	err := tx.Query(func(r *sql.Rows) error {
-		var (
-			head, document []byte
-			a              alert.Alert
-		)
-		if err := r.Scan(&head, &a.Late, &a.Index, &document); err != nil {
-			return err
-		}
-		a.Document = document
-		if err := json.Unmarshal(head, &a); err != nil {
-			return err
-		}
-		out = append(out, a)
-		return nil
-	}, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read alerts: %w", err)
-	}
-	return out, nil
-}
-
-// Sum is what all alerts of a notice come to.
-type Sum struct {
-	Count        int
-	Severity     alert.Severity
-	Since, Until time.Time
-	Tallies      []notice.Tally // by rule, worst first
-}
-
-// SumUp sums up all alerts of a notice, named or not.
-func SumUp(tx *store.Tx, key notice.Key) (Sum, error) {
-	var (
-		s            Sum
-		since, until int64
-	)
-	byRule := map[string]*notice.Tally{}
-	var order []string
-	err := tx.Query(func(r *sql.Rows) error {
-		var (
-			t        notice.Tally
-			from, to int64
-		)
-		if err := r.Scan(&t.Rule, &t.Severity, &t.Count, &from, &to); err != nil {
-			return err
-		}
-		if s.Count == 0 || from < since {
-			since = from
-		}
-		until = max(until, to)
-		s.Count += t.Count
-		s.Severity = max(s.Severity, t.Severity)
-		if have := byRule[t.Rule]; have != nil {
-			have.Count += t.Count
-			have.Severity = max(have.Severity, t.Severity)
-			return nil
-		}
-		byRule[t.Rule] = &t
-		order = append(order, t.Rule)
-		return nil
-	}, `SELECT rule, severity, COUNT(*), MIN(time), MAX(time) FROM alerts WHERE notice = ? GROUP BY rule, severity`, key)
-	if err != nil {
-		return Sum{}, fmt.Errorf("sum up notice %s: %w", key, err)
-	}
-	for _, rule := range order {
-		s.Tallies = append(s.Tallies, *byRule[rule])
-	}
-	notice.SortTallies(s.Tallies)
-	s.Since, s.Until = store.Time(since), store.Time(until)
-	return s, nil
 }
 
 // SourceState reads what the source's last committed batch carried; nil when there was none.

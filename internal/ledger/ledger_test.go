@@ -51,7 +51,8 @@ func add(tx *store.Tx, a *alert.Alert, s ledger.Standing) error {
 	if err != nil {
 		return err
 	}
-	return ledger.Add(tx, c, s, now)
+	_, err = ledger.Add(tx, c, s, now)
+	return err
 }
 
 func TestLookTellsFreshSameAndUpdated(t *testing.T) {
@@ -166,7 +167,7 @@ func TestAssignTakesAllThatWait(t *testing.T) {
 			if err := add(tx, seen(900), ledger.Standing{Decision: ledger.Exclude, Group: "g"}); err != nil {
 				return err
 			}
-			if got, err := ledger.Assign(tx, "g", "k", 1, true, "said"); err != nil || got != n {
+			if got, err := ledger.Assign(tx, "g", "k", 1, true, ledger.Why{Reason: "said"}); err != nil || got != n {
 				rt.Fatalf("assigned %d of %d: %v", got, n, err)
 			}
 			for i := range later {
@@ -174,7 +175,7 @@ func TestAssignTakesAllThatWait(t *testing.T) {
 					return err
 				}
 			}
-			if got, err := ledger.Assign(tx, "g", "k", 2, false, "added"); err != nil || got != later {
+			if got, err := ledger.Assign(tx, "g", "k", 2, false, ledger.Why{Reason: "added"}); err != nil || got != later {
 				rt.Fatalf("added %d of %d: %v", got, later, err)
 			}
 			sum, err := ledger.SumUp(tx, "k")
@@ -188,7 +189,7 @@ func TestAssignTakesAllThatWait(t *testing.T) {
 			if sum.Count != n+later || tallied != sum.Count {
 				rt.Errorf("summed %d and tallied %d of %d", sum.Count, tallied, n+later)
 			}
-			named, err := ledger.Named(tx, "k", 20)
+			named, _, err := ledger.Named(tx, "k", 20)
 			if err != nil {
 				return err
 			}

@@ -17,8 +17,8 @@ func Stand(tx *store.Tx, id alert.ID) (a alert.Alert, s Standing, ok bool, err e
 		head []byte
 		key  sql.NullString
 	)
-	err = tx.Row(`SELECT head, seq, decision, reason, channel, grp, notice, notice_revision, place FROM alerts WHERE id = ?`, []any{id},
-		&head, &s.Seq, &s.Decision, &s.Reason, &s.Channel, &s.Group, &key, &s.Revision, &s.Place)
+	err = tx.Row(`SELECT head, seq, decision, reason, channel, grp, notice, notice_revision, place, ongoing FROM alerts WHERE id = ?`, []any{id},
+		&head, &s.Seq, &s.Decision, &s.Reason, &s.Channel, &s.Group, &key, &s.Revision, &s.Place, &s.Ongoing)
 	if errors.Is(err, sql.ErrNoRows) {
 		return alert.Alert{}, Standing{}, false, nil
 	}

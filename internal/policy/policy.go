@@ -297,6 +297,11 @@ func key(parts ...string) string {
 // deciding about the alert twice can say it twice.
 func SoloKey(id alert.ID) notice.Key { return notice.Key(key("alone", string(id))) }
 
+// CopyKey names the notice of an alert's copy that is said alone in a channel. It is the same for ever.
+func CopyKey(id alert.ID, channel string) notice.Key {
+	return notice.Key(key("copy", string(id), channel))
+}
+
 // AtOnce reports whether the alert is said alone and nothing can hold it back: it needs no group.
 func (v Verdict) AtOnce() bool {
 	return v.route != nil && !v.quiet && v.route.Solo && len(v.route.Escalation) == 0 && v.route.Wait == 0 && v.route.Rate.Count == 0 && v.route.Repeat == 0

@@ -53,7 +53,7 @@ func newWebOf(t *testing.T, logs http.Handler, local map[string]http.Handler) *w
 			if err != nil {
 				return err
 			}
-			if err := ledger.Add(tx, c, s, at); err != nil {
+			if _, err := ledger.Add(tx, c, s, at); err != nil {
 				return err
 			}
 		}
