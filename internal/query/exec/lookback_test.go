@@ -178,9 +178,9 @@ func TestTheLengthOfThePastHardlyMatters(t *testing.T) {
 	end := lookStart.Add(14*24*time.Hour + time.Second)
 	documents = append([]string{document(end, `,"user":"rare","n":2`), document(end, `,"user":"new","n":1`)}, documents...)
 	for text, want := range map[string]int{
-		"* | newterms user over 13d | table user":             1,
-		"* | changed n by user over 13d | table user":         1,
-		"* | missing by user over 13d | table user":           0,
+		"* | newterms user over 13d | table user":              1,
+		"* | changed n by user over 13d | table user":          1,
+		"* | missing by user over 13d | table user":            0,
 		"* | spike by user factor=3 baseline=13d | table user": 2,
 	} {
 		b := &clerk{documents: documents}
