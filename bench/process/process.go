@@ -85,6 +85,34 @@ func (p *Process) Explain(err error) error {
 	return fmt.Errorf("%w; it printed:\n%s", err, text[max(0, len(text)-2000):])
 }
 
+// Usage tells what the program has taken so far, without the children it waited for.
+func (p *Process) Usage() (u Usage, err error) {
+	pid := p.cmd.Process.Pid
+	if u.Peak, err = peak(pid); err != nil {
+		return u, err
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return u, err
+	}
+	_, rest, ok := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	if !ok || len(fields) < 13 {
+		return u, fmt.Errorf("the times of process %d cannot be read", pid)
+	}
+	for _, ticks := range fields[11:13] { // of the user and of the system
+		n, err := strconv.ParseInt(ticks, 10, 64)
+		if err != nil {
+			return u, err
+		}
+		u.CPU += time.Duration(n) * time.Second / ticksPerSecond
+	}
+	return u, nil
+}
+
+// ticksPerSecond is the unit of /proc on Linux.
+const ticksPerSecond = 100
+
 // peak is the most resident memory that a process has had.
 func peak(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
