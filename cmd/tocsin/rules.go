@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/user"
 	"strings"
 
 	"tocsin/internal/app"
@@ -31,7 +30,6 @@ type ruleChange struct {
 	Files   map[string][]byte `json:"files,omitempty"`
 	Enabled any               `json:"enabled,omitempty"`
 	Source  string            `json:"source,omitempty"`
-	Who     string            `json:"who,omitempty"`
 	Note    string            `json:"note,omitempty"`
 }
 
@@ -46,15 +44,6 @@ type ruleChanged struct {
 		Place struct{ Line, Column int }
 		Text  string
 	} `json:"warnings"`
-}
-
-// who names the user of the command in the history of a rule.
-func who() string {
-	u, err := user.Current()
-	if err != nil {
-		return fmt.Sprintf("uid %d", os.Getuid())
-	}
-	return fmt.Sprintf("%s (uid %s)", u.Username, u.Uid)
 }
 
 // connectNew reaches the data directory that the configuration names, and makes it where there is none.
@@ -302,7 +291,6 @@ func setState(p *process, c *cli, names []string, change ruleChange) error {
 		return err
 	}
 	defer client.Close() //nolint:errcheck // what was asked has been answered
-	change.Who = who()
 	var failed []error
 	for _, name := range names {
 		var done ruleChanged
@@ -331,7 +319,7 @@ func (cmd rulesDeleteCmd) Run(p *process, c *cli) error {
 	}
 	defer client.Close() //nolint:errcheck // what was asked has been answered
 	var done ruleChanged
-	query := url.Values{"who": {who()}, "note": {cmd.Note}}
+	query := url.Values{"note": {cmd.Note}}
 	if err := client.Send(p.ctx, http.MethodDelete, rulePath(cmd.Name)+"?"+query.Encode(), nil, &done); err != nil {
 		return notThere(err)
 	}

@@ -36,7 +36,7 @@ func (cmd rulesApplyCmd) Run(p *process, c *cli) error {
 	var failed []error
 	for _, r := range rules {
 		var done ruleChanged
-		change := ruleChange{Content: r.Content, File: r.Path, Files: r.Files, Who: who(), Note: cmd.Note}
+		change := ruleChange{Content: r.Content, File: r.Path, Files: r.Files, Note: cmd.Note}
 		if err := client.Send(p.ctx, http.MethodPost, "/api/v1/rules", change, &done); err != nil {
 			failed = append(failed, err)
 			continue

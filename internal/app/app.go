@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"tocsin/internal/account"
 	"tocsin/internal/check"
 	"tocsin/internal/config"
 	"tocsin/internal/detect"
@@ -36,7 +37,7 @@ import (
 )
 
 // Migrations are the tables of all rooms. Their order is the order in which they are made.
-var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations, detect.Migrations)
+var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations, detect.Migrations, account.Migrations)
 
 // Options say what to run.
 type Options struct {
@@ -53,6 +54,9 @@ type Options struct {
 
 // App is a process: rooms made and joined. Close must be called, whether or not Run was.
 type App struct {
+	config   *config.Config
+	accounts *account.Accounts
+
 	log     *slog.Logger
 	health  *obs.Health
 	web     *web.Web
@@ -81,7 +85,7 @@ func (a *App) onClose(what string, f func() error) { a.closers = append(a.closer
 // New takes the data directory and the listen address, and makes every room. Nothing is read or sent
 // before Run. It is one straight function: what a room needs has been made above it.
 func New(ctx context.Context, o Options) (a *App, err error) {
-	a = &App{log: o.Log}
+	a = &App{config: o.Config, log: o.Log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -181,17 +185,20 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return a, err
 	}
+	if a.accounts, err = newAccounts(cfg, db, o.Log); err != nil {
+		return a, err
+	}
 	a.metrics = newGauges(a.ledger, notices, registry)
 	a.web, err = web.New(web.Options{
 		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
 		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(), Logs: logs, Local: local,
-		Home: o.Home, Log: o.Log,
+		Accounts: a.accounts, Access: accessOf(cfg), Home: o.Home, Log: o.Log,
 	})
 	if err != nil {
 		return a, err
 	}
-	if a.listener, err = net.Listen("tcp", cfg.Listen.String()); err != nil {
-		return a, fmt.Errorf("listen on %s: %w (write another `listen:` address, or port 0 for a free one)", cfg.Listen, err)
+	if a.listener, err = listen(cfg, o.Log); err != nil {
+		return a, err
 	}
 	a.onClose("listener", closeOnce(a.listener))
 	if a.socket, err = listenSocket(cfg.DataDir); err != nil {
@@ -211,7 +218,13 @@ func closeOnce(l net.Listener) func() error {
 }
 
 // URL is the address of the page.
-func (a *App) URL() string { return "http://" + a.listener.Addr().String() + "/" }
+func (a *App) URL() string {
+	scheme := "http://"
+	if a.config.TLS() {
+		scheme = "https://"
+	}
+	return scheme + a.listener.Addr().String() + "/"
+}
 
 // Close gives back everything New took, last first. Run must have returned.
 func (a *App) Close() error {
@@ -233,7 +246,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.health.Clear("state")
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.sound(ctx) })
-	g.Go(func() error { return a.serve(ctx, a.listener, a.web.Loopback()) })
+	g.Go(func() error { return a.serve(ctx, a.listener, a.web.Public()) })
 	g.Go(func() error { return a.serve(ctx, a.socket, a.web.Local()) })
 	if a.engine != nil {
 		a.engine.ask()
@@ -304,7 +317,7 @@ func (a *App) sound(ctx context.Context) error {
 func (a *App) serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		BaseContext: func(net.Listener) context.Context { return ctx }, ConnContext: account.WithPeer,
 		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)

@@ -116,7 +116,7 @@ func (w *Web) routeAlerts() {
 		Answer: Why{}, Fails: []int{404}, Handle: w.why,
 	})
 	w.add(Route{
-		Method: "POST", Path: "/verify", Tag: "alerts", Role: account.Editor, Summary: "Compare the index, the ledger and Slack's history",
+		Method: "POST", Path: "/verify", Tag: "alerts", Role: account.Editor, Reads: true, Summary: "Compare the index, the ledger and Slack's history",
 		Query:  []Query{{Name: "since", Kind: Time, Needed: true, Text: "What is compared begins here."}},
 		Answer: check.Verification{}, Handle: w.runVerify,
 	})

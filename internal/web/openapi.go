@@ -52,7 +52,7 @@ func (w *Web) describe() ([]byte, error) {
 			"schemas": s.named,
 			"securitySchemes": map[string]any{
 				"token":   map[string]string{"type": "http", "scheme": "bearer"},
-				"session": map[string]string{"type": "apiKey", "in": "cookie", "name": "tocsin_session"},
+				"session": map[string]string{"type": "apiKey", "in": "cookie", "name": account.CookieName(w.access.Secure)},
 			},
 		},
 		"security": []any{map[string][]string{"token": {}}, map[string][]string{"session": {}}},
@@ -96,6 +96,9 @@ func (q *Query) schema() schema {
 	switch q.Kind {
 	case Integer:
 		one = schema{"type": "integer", "minimum": q.Least}
+		if q.Most > 0 {
+			one["maximum"] = q.Most
+		}
 	case Number, Boolean:
 		one = schema{"type": string(q.Kind)}
 	case Time:

@@ -14,8 +14,9 @@ package web
 //
 // The table checks the login, the role and the query's parameters (an unknown or ill-formed one is a 400), and
 // makes the OpenAPI document; 400, 401, 403 and 500 need not be listed. Handlers read the body with
-// body[ForecastRequest](rw, r, most), answer with answer or fail, and know who asks from who(r). Schemas come
-// from the Go types: json tags, `doc:"..."` for a description, `enum:"a,b"` for the values of a string.
+// body[ForecastRequest](rw, r, most), answer with answer or fail, and know who asks from who(r). What is no GET
+// goes into the log of changes (noted(r, object, detail) says more), unless Reads says that nothing changes.
+// Schemas come from the Go types: json tags, `doc:"..."` for a description, `enum:"a,b"` for the values of a string.
 
 import (
 	"encoding/json"
@@ -62,7 +63,11 @@ type Route struct {
 	// Failure{} where it is nil.
 	Fails   []int
 	Failure any
-	Handle  http.HandlerFunc
+	// Reads says of a method other than GET that nothing is changed: it is not in the log of changes.
+	Reads bool
+	// Logged says that the handler, or a room behind it, writes the log of changes itself.
+	Logged bool
+	Handle http.HandlerFunc
 }
 
 // Kind is what a parameter of the query holds.
@@ -84,8 +89,9 @@ type Query struct {
 	Text string
 	// Values are all there may be; empty for any.
 	Values []string
-	// Least bounds an Integer from below.
+	// Least and Most bound an Integer; 0 as Most is no bound.
 	Least    int64
+	Most     int64
 	Needed   bool
 	Repeated bool
 }
@@ -152,6 +158,7 @@ func (r *Route) check() error {
 
 // checked stands before a handler: who asks may, and the query is as the table says.
 func (w *Web) checked(route Route) http.Handler {
+	handle := w.logged(route, route.Handle)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if !w.admit(rw, r, route.Role) {
 			return
@@ -160,7 +167,7 @@ func (w *Web) checked(route Route) http.Handler {
 			fail(rw, http.StatusBadRequest, err.Error())
 			return
 		}
-		route.Handle(rw, r)
+		handle(rw, r)
 	})
 }
 
@@ -220,10 +227,13 @@ func (p *Query) check(value string) error {
 	case Integer:
 		var n int64
 		n, err = strconv.ParseInt(value, 10, 64)
-		if err == nil && n < p.Least {
-			err = errors.New("too small")
+		if err == nil && (n < p.Least || p.Most > 0 && n > p.Most) {
+			err = errors.New("out of bounds")
 		}
 		what = fmt.Sprintf("a whole number of %d or more", p.Least)
+		if p.Most > 0 {
+			what = fmt.Sprintf("a whole number from %d to %d", p.Least, p.Most)
+		}
 	case Number:
 		_, err = strconv.ParseFloat(value, 64)
 		what = "a number"

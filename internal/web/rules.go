@@ -113,7 +113,6 @@ type RuleChange struct {
 	Source  string `json:"source,omitempty"`
 	// Base is the version the editor saw, 0 for a new rule; without it the rule is saved over whatever there is.
 	Base *int64 `json:"base,omitempty"`
-	Who  string `json:"who,omitempty"`
 	Note string `json:"note,omitempty"`
 }
 
@@ -160,7 +159,6 @@ func (w *Web) routeRules(library *rule.Library, tester *rule.Tester) {
 			Method: "DELETE", Path: "/rules/{id}", Role: editor, Summary: "Delete a rule", Answer: RuleRow{}, Fails: []int{404, 409}, Failure: RuleFailure{},
 			Query: []Query{
 				{Name: "base", Kind: Integer, Text: "The version the caller saw; a newer one is not deleted."},
-				{Name: "who", Text: "Who deletes it, where nobody is signed in."},
 				{Name: "note", Text: "Why."},
 			},
 			Handle: s.delete,
@@ -170,7 +168,7 @@ func (w *Web) routeRules(library *rule.Library, tester *rule.Tester) {
 			Fails: []int{404, 409}, Failure: RuleFailure{}, Handle: s.state,
 		},
 		{
-			Method: "POST", Path: "/rules/{id}/test", Role: viewer, Summary: "Run the tests of a rule", Answer: RuleTests{}, Fails: []int{404},
+			Method: "POST", Path: "/rules/{id}/test", Role: viewer, Reads: true, Summary: "Run the tests of a rule", Answer: RuleTests{}, Fails: []int{404},
 			Failure: RuleFailure{}, Handle: s.test,
 		},
 		{Method: "GET", Path: "/rules/{id}/versions", Role: viewer, Summary: "List the versions of a rule", Answer: RuleVersions{}, Fails: []int{404}, Handle: s.versions},
@@ -179,7 +177,7 @@ func (w *Web) routeRules(library *rule.Library, tester *rule.Tester) {
 			Fails: []int{404}, Handle: s.version,
 		},
 		{
-			Method: "POST", Path: "/rules-check", Role: viewer, Summary: "Say what is wrong with a rule, and save nothing", Body: RuleChange{}, Answer: RuleChecked{},
+			Method: "POST", Path: "/rules-check", Role: viewer, Reads: true, Summary: "Say what is wrong with a rule, and save nothing", Body: RuleChange{}, Answer: RuleChecked{},
 			Handle: s.check,
 		},
 		{Method: "GET", Path: "/rules-pack", Role: viewer, Summary: "List the rules of the starter pack", Answer: RuleList{}, Handle: s.pack},
@@ -266,12 +264,9 @@ func change(rw http.ResponseWriter, r *http.Request) (RuleChange, rule.Change, b
 	if !ok {
 		return in, rule.Change{}, false
 	}
-	c := rule.Change{ID: r.PathValue("id"), Base: rule.Any, Who: in.Who, Note: in.Note}
+	c := rule.Change{ID: r.PathValue("id"), Base: rule.Any, Who: who(r).Name, Note: in.Note}
 	if in.Base != nil {
 		c.Base = *in.Base
-	}
-	if c.Who == "" {
-		c.Who = "someone on this machine"
 	}
 	return in, c, true
 }
@@ -345,7 +340,7 @@ func (s *rules) state(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (s *rules) delete(rw http.ResponseWriter, r *http.Request) {
-	c := rule.Change{Base: rule.Any, Who: r.URL.Query().Get("who"), Note: r.URL.Query().Get("note")}
+	c := rule.Change{Base: rule.Any, Who: who(r).Name, Note: r.URL.Query().Get("note")}
 	if base := r.URL.Query().Get("base"); base != "" {
 		var err error
 		if c.Base, err = strconv.ParseInt(base, 10, 64); err != nil {

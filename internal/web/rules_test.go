@@ -95,8 +95,8 @@ func TestRulesAreChangedOverTheAPI(t *testing.T) {
 	h := newRules(t)
 	asked(t, h, "GET", "/api/v1/rules", "", 200, `"id":"linux/brute","name":"Brute","origin":"file"`, `"runs":true,"enabled":true`)
 	asked(t, h, "GET", "/api/v1/rules/linux%2Fbrute", "", 200, `"content":"name: Brute\nsearch: a:1\n"`, `"rule":{"name":"Brute","search":"a:1"}`)
-	asked(t, h, "POST", "/api/v1/rules", `{"content":"name: A\nsearch: a:1\ntests: [{name: t, events: e.ndjson, alerts: 2}]\n","files":{"e.ndjson":"eyJhIjoxfQo="},"who":"ann","base":0}`, 200,
-		`"id":"a"`, `"version":1`, `"changed_by":"ann"`)
+	asked(t, h, "POST", "/api/v1/rules", `{"content":"name: A\nsearch: a:1\ntests: [{name: t, events: e.ndjson, alerts: 2}]\n","files":{"e.ndjson":"eyJhIjoxfQo="},"base":0}`, 200,
+		`"id":"a"`, `"version":1`, `"changed_by":"someone on this machine"`)
 	asked(t, h, "POST", "/api/v1/rules/a/test", "", 200, `"test":"t","passed":false,"want":2,"got":1`, `expected 2 alerts, there were 1`)
 	asked(t, h, "POST", "/api/v1/rules", `{"content":"{\"name\":\"B\",\"search\":\"b:1\"}","format":"json"}`, 200, `"id":"b"`)
 	asked(t, h, "PUT", "/api/v1/rules/b", `{"content":"name: New name\nsearch: b:2\n","base":1,"note":"why"}`, 200, `"id":"b","name":"New name"`, `"version":2`)
@@ -107,7 +107,7 @@ func TestRulesAreChangedOverTheAPI(t *testing.T) {
 	asked(t, h, "GET", "/api/v1/rules/b/versions", "", 200, `"action":"shadowed"`, `"changes":[{"key":"name","old":"B","new":"New name"},{"key":"search","old":"b:1","new":"b:2"}]`, `"note":"why"`)
 	asked(t, h, "GET", "/api/v1/rules/b/versions/1", "", 200, `"content":"name: B\nsearch: b:1\n"`)
 	asked(t, h, "DELETE", "/api/v1/rules/b?base=1", "", 409)
-	asked(t, h, "DELETE", "/api/v1/rules/b?who=ann", "", 200)
+	asked(t, h, "DELETE", "/api/v1/rules/b?note=old", "", 200)
 	asked(t, h, "GET", "/api/v1/rules/b", "", 404, "no rule is called")
 	asked(t, h, "GET", "/api/v1/rules/b/versions", "", 200, `"action":"deleted"`)
 }
@@ -140,7 +140,7 @@ func TestRulesOfThePackAreTakenOutOfIt(t *testing.T) {
 	}
 	id := pack.Rules[0].ID
 	asked(t, h, "GET", "/api/v1/rules-pack/"+id, "", 200, `"content":"name: `)
-	asked(t, h, "POST", "/api/v1/rules/"+id+"/state", `{"enabled":"shadow","source":"siem","who":"ann"}`, 200, `"id":"`+id+`"`, `"origin":"database"`, `"source":"siem"`, `"enabled":"shadow"`)
+	asked(t, h, "POST", "/api/v1/rules/"+id+"/state", `{"enabled":"shadow","source":"siem"}`, 200, `"id":"`+id+`"`, `"origin":"database"`, `"source":"siem"`, `"enabled":"shadow"`)
 	asked(t, h, "GET", "/api/v1/rules-pack", "", 200, `"installed":true`)
 	asked(t, h, "POST", "/api/v1/rules/"+id+"/test", "", 200, `"passed":true`)
 }

@@ -33,6 +33,9 @@ type Options struct {
 	Logs http.Handler
 	// Local are more handlers for those who can open the socket alone, by their pattern.
 	Local map[string]http.Handler
+	// Accounts are the users and tokens, and Access says who is let in; nil where nobody can sign in.
+	Accounts *account.Accounts
+	Access   Access
 	// Parts are the endpoints and pages of more subjects.
 	Parts []Part
 	// Home replaces the page at / and everything below it that is not the API.
@@ -52,6 +55,9 @@ type Web struct {
 	mux     *http.ServeMux
 	local   *http.ServeMux
 
+	accounts *account.Accounts // nil for none
+	access   Access
+
 	routes   []Route
 	pages    []Page
 	wrong    []error // what cannot be on the table
@@ -61,9 +67,12 @@ type Web struct {
 // New checks the options.
 func New(o Options) (*Web, error) {
 	if o.Ledger == nil || o.Outbox == nil || o.Health == nil || o.Metrics == nil || o.Verify == nil || o.Log == nil {
-		return nil, errors.New("web: all options but Rules, Tests, Logs, Local, Parts and Home are required")
+		return nil, errors.New("web: all options but Accounts, Access, Rules, Tests, Logs, Local, Parts and Home are required")
 	}
-	w := &Web{ledger: o.Ledger, outbox: o.Outbox, health: o.Health, version: o.Version, verify: o.Verify, log: o.Log, logs: o.Logs, mux: http.NewServeMux()}
+	if o.Access.Required && o.Accounts == nil {
+		return nil, errors.New("web: a login needs Accounts")
+	}
+	w := &Web{accounts: o.Accounts, access: o.Access, ledger: o.Ledger, outbox: o.Outbox, health: o.Health, version: o.Version, verify: o.Verify, log: o.Log, logs: o.Logs, mux: http.NewServeMux()}
 	w.mux.Handle("/healthz", obs.Healthz())
 	w.mux.Handle("/readyz", o.Health.Readyz())
 	w.mux.Handle("/metrics", o.Metrics)
@@ -71,6 +80,9 @@ func New(o Options) (*Web, error) {
 	w.routeAlerts()
 	if o.Rules != nil && o.Tests != nil {
 		w.routeRules(o.Rules, o.Tests)
+	}
+	if o.Accounts != nil {
+		w.routeAccounts()
 	}
 	for _, part := range o.Parts {
 		part(w)
@@ -95,15 +107,4 @@ func New(o Options) (*Web, error) {
 		w.local.Handle(pattern, h)
 	}
 	return w, nil
-}
-
-// Local serves those who can open the socket in the data directory: the administrator of this machine.
-func (w *Web) Local() http.Handler {
-	return as(account.Identity{Name: "someone on this machine", Role: account.Admin, Via: account.ViaSocket}, w.local)
-}
-
-// Loopback serves a loopback address without login: only requests that a page of another site could
-// not have made are let through.
-func (w *Web) Loopback() http.Handler {
-	return guard(as(account.Identity{Name: "someone on this machine", Role: account.Admin, Via: account.ViaLoopback}, w.mux))
 }
