@@ -41,6 +41,8 @@ type Outcome struct {
 	Warnings []string
 	// Searches is how many searches it took.
 	Searches int
+	// Inexact says why a detector may have made others; empty where it would not have.
+	Inexact string
 	// Threshold is the number that the search compares a value with, in words such as "more than 10"; empty
 	// where it does not.
 	Threshold string
@@ -84,7 +86,7 @@ func (o *Offline) Judge(ctx context.Context) (*Outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open source %s: %w", o.Source.Name, err)
 	}
-	p := &pastRuns{offline: o, set: set, backend: b, remembered: newRemembered(set.search.joins, set.search.kind == rowWise), finder: set.search}
+	p := &pastRuns{offline: o, set: set, backend: b, remembered: newRemembered(set.search.joins, set.search.kind == rowWise && r.MessagePer == rule.PerRow), finder: set.search}
 	if err := p.prepare(); err != nil {
 		return nil, err
 	}
@@ -143,7 +145,9 @@ func (p *pastRuns) prepare() error {
 		return err
 	}
 	p.warned = map[string]bool{}
-	p.each = nowForm.MatchString(s.text)
+	if p.each = nowForm.MatchString(s.text); p.each {
+		p.outcome.Inexact = "the search asks for the time at which it runs: each run was made for itself, and what a run finds that reads an overlap again was not"
+	}
 	pipes := q.Pipes()
 	switch {
 	case s.kind == rangeWise && !q.Subsearches() && p.offline.Replay != nil && q.Leading() < len(pipes):
