@@ -17,6 +17,9 @@ type explainCmd struct {
 // Run explains the query.
 func (cmd explainCmd) Run(p *process, c *cli) error {
 	o := app.ExplainOptions{SearchOptions: cmd.options(p), AST: cmd.AST, DSL: cmd.DSL, Plan: cmd.Plan, Fields: cmd.Fields}
+	if err := cmd.tables(p, c, &o.SearchOptions); err != nil {
+		return err
+	}
 	client, err := cmd.embedded(p, c)
 	if err != nil {
 		return err

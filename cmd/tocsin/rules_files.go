@@ -21,7 +21,11 @@ func (cmd rulesApplyCmd) Run(p *process, c *cli) error {
 	if err != nil {
 		return err
 	}
-	rules, err := app.ReadRules(cmd.Paths, app.SourceNames(cfg))
+	tables, err := app.ReadTables(cfg)
+	if err != nil {
+		return userError(err)
+	}
+	rules, err := app.ReadRules(cmd.Paths, app.SourceNames(cfg), tables)
 	if err == nil {
 		err = app.DistinctRules(rules)
 	}
@@ -213,11 +217,19 @@ func (cmd rulesTestCmd) run(p *process, c *cli) ([]app.RuleTests, error) {
 	}
 	var out []app.RuleTests
 	if len(paths) > 0 {
-		rules, err := app.ReadRules(paths, nil)
+		cfg, err := c.load(p)
+		if err != nil {
+			return nil, err
+		}
+		tables, err := app.ReadTables(cfg)
+		if err != nil {
+			return nil, userError(err)
+		}
+		rules, err := app.ReadRules(paths, nil, tables)
 		if err != nil {
 			return nil, wrongRules(p, err)
 		}
-		if out, err = app.TestRules(p.ctx, rules); err != nil {
+		if out, err = app.TestRules(p.ctx, rules, tables); err != nil {
 			return nil, err
 		}
 	}

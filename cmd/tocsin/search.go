@@ -65,6 +65,19 @@ func (s *searched) options(p *process) app.SearchOptions {
 	}
 }
 
+// tables gives the options the tables of the configuration, where one is named or searched.
+func (s *searched) tables(p *process, c *cli, o *app.SearchOptions) error {
+	if c.Config == "" && s.Source == "" {
+		return nil
+	}
+	cfg, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	o.WithLookups(cfg)
+	return nil
+}
+
 // embedded reaches the embedded engine where --source names it; nil where it does not.
 func (s *searched) embedded(p *process, c *cli) (*app.Client, error) {
 	if s.Source == "" || s.URL != "" {
@@ -114,7 +127,10 @@ type searchCmd struct {
 func (cmd searchCmd) Run(p *process, c *cli) error {
 	o := cmd.options(p)
 	o.Profile = cmd.Profile
-	var err error
+	err := cmd.tables(p, c, &o)
+	if err != nil {
+		return err
+	}
 	if o.Format, err = formatOf(p, cmd.Format); err != nil {
 		return err
 	}

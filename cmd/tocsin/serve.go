@@ -28,6 +28,13 @@ func (serveCmd) Run(p *process, c *cli) error {
 	}
 	log.Info("tocsin is running", "version", buildVersion(), "page", a.URL(), "data_dir", cfg.DataDir,
 		"detections", len(cfg.Detections), "slack", cfg.Slack != nil)
+	setup, err := a.SetupToken(p.ctx)
+	if err != nil {
+		return errors.Join(err, a.Close())
+	}
+	if setup != "" {
+		fmt.Fprintf(p.stderr, "There is no admin yet. Open %ssetup and enter the setup token %s, or run `tocsin users add NAME --role admin`.\n", a.URL(), setup)
+	}
 	err = a.Run(p.ctx)
 	return errors.Join(err, a.Close())
 }
@@ -49,18 +56,18 @@ func (checkCmd) Run(p *process, c *cli) error {
 	}
 	bad := 0
 	for _, f := range findings {
-		mark := "ok     "
+		mark, text := "ok     ", f.Text
+		if (f.Problem || f.Warning) && f.Place != (config.Place{}) {
+			text = f.Place.String() + ": " + text
+		}
 		switch {
-		case f.Problem && f.Place != (config.Place{}):
-			mark = "problem"
-			bad++
 		case f.Problem:
 			mark = "problem"
 			bad++
 		case f.Warning:
 			mark = "warning"
 		}
-		fmt.Fprintf(p.stdout, "%s  %s: %s\n", mark, quoteLine(f.Part), quoteLine(f.Text))
+		fmt.Fprintf(p.stdout, "%s  %s: %s\n", mark, quoteLine(f.Part), quoteLine(text))
 		if f.Hint != "" {
 			fmt.Fprintf(p.stdout, "         %s\n", quoteLine(f.Hint))
 		}

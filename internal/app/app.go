@@ -65,6 +65,7 @@ type App struct {
 	slack   *slack.Sender  // nil without a way to send
 	ledger  *ledger.Ledger
 	rules   *rule.Library
+	lookups *lookups
 	detect  *detect.Detector
 	metrics *gauges
 	engine  *engine // nil without an embedded source
@@ -116,12 +117,13 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.ledger, err = ledger.New(ledger.Options{DB: db}); err != nil {
 		return a, err
 	}
+	a.lookups = newLookups(cfg, o.Log, a.health.Set)
 	changed := func() { // the rules are read before there is anything that runs them
 		if a.detect != nil {
 			a.detect.Changed()
 		}
 	}
-	if a.rules, err = newRules(ctx, cfg, db, o.Log, a.health, changed); err != nil {
+	if a.rules, err = newRules(ctx, cfg, db, a.lookups.all, o.Log, a.health, changed); err != nil {
 		return a, err
 	}
 	notices, err := outbox.NewReader(outbox.ReaderOptions{DB: db})
@@ -159,7 +161,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, err
 	}
 	a.onClose("sources", closeAll)
-	detector, closeDetect, err := newDetector(ctx, cfg, db, a.rules.All, a.engine, o.Log, a.health, registry)
+	detector, closeDetect, err := newDetector(ctx, cfg, db, a.rules.All, a.lookups.all, a.engine, o.Log, a.health, registry)
 	if err != nil {
 		return a, errors.Join(err, closeDetect())
 	}
@@ -191,7 +193,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	a.metrics = newGauges(a.ledger, notices, registry)
 	a.web, err = web.New(web.Options{
 		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
-		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(), Logs: logs, Local: local,
+		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(a.lookups.all), Logs: logs, Local: local,
 		Accounts: a.accounts, Access: accessOf(cfg), Home: o.Home, Log: o.Log,
 	})
 	if err != nil {
@@ -255,6 +257,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.intake.Run(ctx) })
 	g.Go(func() error { return a.metrics.run(ctx) })
 	g.Go(func() error { return a.rules.Run(ctx) })
+	g.Go(func() error { return a.lookups.run(ctx, a.rules.Relook) })
 	g.Go(func() error { return a.detect.Run(ctx) })
 	if a.writeBack != nil {
 		g.Go(func() error { return a.writeBack.Run(ctx) })

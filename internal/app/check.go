@@ -53,5 +53,7 @@ func Check(ctx context.Context, cfg *config.Config) (findings []check.Finding, e
 	if err != nil {
 		return nil, err
 	}
-	return append(machine(cfg), c.Run(ctx)...), nil
+	findings = append(machine(cfg), checkLookups(cfg)...)
+	findings = append(findings, checkRules(cfg)...)
+	return append(findings, c.Run(ctx)...), nil
 }

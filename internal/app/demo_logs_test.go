@@ -57,7 +57,7 @@ func alertsOf(t *testing.T, lines []demo.LogLine) map[string]int {
 		tested := *e.Rule
 		tested.Tests = []rule.Test{{Name: "demo", Documents: documents, Now: lines[len(lines)-1].At.Add(time.Second)}}
 		e.Rule = &tested
-		results, err := RuleTester().Run(t.Context(), &e)
+		results, err := RuleTester(nil).Run(t.Context(), &e)
 		if err != nil {
 			t.Fatal(err)
 		}

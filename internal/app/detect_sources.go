@@ -27,7 +27,8 @@ import (
 // newDetector makes what runs rules on the sources of the configuration, and tells how to close what it
 // connects. rules gives all rules there are.
 func newDetector(
-	ctx context.Context, cfg *config.Config, db *store.DB, rules func() []rule.Entry, engine *engine, log *slog.Logger, health *obs.Health, registry prometheus.Registerer,
+	ctx context.Context, cfg *config.Config, db *store.DB, rules func() []rule.Entry, tables func() Tables,
+	engine *engine, log *slog.Logger, health *obs.Health, registry prometheus.Registerer,
 ) (*detect.Detector, func() error, error) {
 	var clients []*elastic.Client
 	closeAll := func() error {
@@ -36,7 +37,7 @@ func newDetector(
 		}
 		return nil
 	}
-	o := detect.Options{DB: db, Rules: rules, Log: log, Report: health.Set, Registerer: registry}
+	o := detect.Options{DB: db, Rules: rules, Lookups: tables, Log: log, Report: health.Set, Registerer: registry}
 	for i := range cfg.Sources {
 		s := &cfg.Sources[i]
 		if s.Kind == config.Embedded {
@@ -47,7 +48,7 @@ func newDetector(
 			return nil, closeAll, err
 		}
 		clients = append(clients, client)
-		o.Sources = append(o.Sources, detect.Source{Name: s.Name, Open: opener(client, s.Indices), Share: share, Hold: hold})
+		o.Sources = append(o.Sources, detect.Source{Name: s.Name, IngestedField: s.IngestedField, Open: opener(client, s.Indices), Share: share, Hold: hold})
 	}
 	if engine != nil {
 		o.Sources = append(o.Sources, detect.Source{Name: engine.name, Precision: time.Nanosecond, Open: engine.backend, Late: engine.late})

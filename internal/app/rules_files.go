@@ -26,8 +26,8 @@ type RuleFile struct {
 
 // ReadRules reads the rules of files, and of all *.yaml and *.yml below directories. All that is wrong with any
 // of them is one *InputError. Sources are the names of the sources there are; nil leaves those of rules
-// unchecked.
-func ReadRules(paths, sources []string) ([]RuleFile, error) {
+// unchecked. Tables are those that searches may name.
+func ReadRules(paths, sources []string, tables Tables) ([]RuleFile, error) {
 	found, err := ruleFiles(paths)
 	if err != nil {
 		return nil, &InputError{err}
@@ -38,7 +38,7 @@ func ReadRules(paths, sources []string) ([]RuleFile, error) {
 	)
 	for _, path := range found {
 		id := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-		e, err := rule.ReadFile(path, rule.ParseOptions{Sources: sources})
+		e, err := rule.ReadFile(path, rule.ParseOptions{Sources: sources, Lookups: tables})
 		if err != nil {
 			var known *rule.Problems
 			if !errors.As(err, &known) {
@@ -119,11 +119,12 @@ type RuleTests struct {
 	Tests []rule.TestResult `json:"tests"`
 }
 
-// TestRules runs the tests of rules read from files.
-func TestRules(ctx context.Context, rules []RuleFile) ([]RuleTests, error) {
+// TestRules runs the tests of rules read from files with the tables that they were read with.
+func TestRules(ctx context.Context, rules []RuleFile, tables Tables) ([]RuleTests, error) {
+	tester := RuleTester(func() Tables { return tables })
 	var out []RuleTests
 	for _, f := range rules {
-		results, err := RuleTester().Run(ctx, f.entry)
+		results, err := tester.Run(ctx, f.entry)
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +139,7 @@ func TestPack(ctx context.Context) ([]RuleTests, error) {
 	for _, e := range rule.Pack() {
 		rules = append(rules, RuleFile{ID: e.ID, Name: e.Rule.Name, entry: &e})
 	}
-	return TestRules(ctx, rules)
+	return TestRules(ctx, rules, nil)
 }
 
 // WriteRule writes a rule and the files of its tests below a directory, and gives the path. Where files of tests

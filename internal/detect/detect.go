@@ -76,8 +76,9 @@ type Options struct {
 	// Rules gives all rules there are now. Changed tells that they may be others.
 	Rules   func() []rule.Entry
 	Sources []Source
-	// Lookups are the tables that searches may name.
-	Lookups map[string]*query.Table
+	// Lookups gives the tables that searches may name now; nil for none. A rule keeps those there were when it was
+	// prepared: Rules gives it anew where they have changed.
+	Lookups func() map[string]*query.Table
 	// Workers is how many batches of runs are under way on one source at once; 8 when 0. At most half of them catch
 	// up. Runs that take long are counted beside them, at most as many.
 	Workers int
@@ -122,6 +123,9 @@ type Detector struct {
 func New(ctx context.Context, o Options) (*Detector, error) {
 	if o.DB == nil || o.Rules == nil || o.Log == nil {
 		return nil, errors.New("detect: DB, Rules and Log are required")
+	}
+	if o.Lookups == nil {
+		o.Lookups = func() map[string]*query.Table { return nil }
 	}
 	if o.Workers == 0 {
 		o.Workers = 8

@@ -99,7 +99,7 @@ func (d *Detector) prepare(e *rule.Entry) (*ruleset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
-	return newRuleset(r, e.Revision(), source, d.options.Lookups)
+	return newRuleset(r, e.Revision(), source, d.options.Lookups())
 }
 
 // newRuleset makes a rule ready to run on a source.

@@ -69,6 +69,11 @@ func (e *Entry) Revision() string {
 	return digest(e.Content)[:12]
 }
 
+// looksUp reports whether what the rule is depends on tables, or may: a rule that is wrong may lack one.
+func (e *Entry) looksUp() bool {
+	return e.Rule == nil || len(e.Problems) > 0 || strings.Contains(strings.ToLower(e.Rule.Search), "lookup")
+}
+
 func digest(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])

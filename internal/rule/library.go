@@ -24,8 +24,8 @@ type Options struct {
 	Dir string
 	// Sources are the names of the sources there are; nil leaves the sources of rules unchecked.
 	Sources []string
-	// Lookups are the tables searches may name.
-	Lookups map[string]*query.Table
+	// Lookups gives the tables searches may name now; nil for none.
+	Lookups func() map[string]*query.Table
 	Log     *slog.Logger
 	// Report tells that a part works (nil) or not, and what to do about it.
 	Report func(part string, err error, hint string)
@@ -59,6 +59,9 @@ func New(ctx context.Context, o Options) (*Library, error) {
 		return nil, errors.New("rule: DB, Log and Report are required")
 	}
 	l := &Library{db: o.DB, dir: o.Dir, options: o, log: o.Log, files: map[string]*file{}, database: map[string]*Entry{}}
+	if l.options.Lookups == nil {
+		l.options.Lookups = func() map[string]*query.Table { return nil }
+	}
 	if l.options.Poll == 0 {
 		l.options.Poll = 2 * time.Second
 	}
@@ -77,7 +80,7 @@ func New(ctx context.Context, o Options) (*Library, error) {
 }
 
 func (l *Library) parseOptions(file, id string) ParseOptions {
-	return ParseOptions{File: file, ID: id, Lookups: l.options.Lookups, Sources: l.options.Sources}
+	return ParseOptions{File: file, ID: id, Lookups: l.options.Lookups(), Sources: l.options.Sources}
 }
 
 // All are the rules there are, in the order of their names: those that run, those that do not, and those
@@ -187,6 +190,32 @@ func (l *Library) report(all []Entry, unread error) {
 		errs = append(errs, unread)
 	}
 	l.options.Report("rules", errors.Join(errs...), "`tocsin rules list` shows which; the others run")
+}
+
+// Relook reads the rules that name tables again, and those that are wrong, after the tables have changed.
+func (l *Library) Relook(ctx context.Context) error {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	l.mu.Lock()
+	for path, f := range l.files {
+		if f.entry != nil && f.entry.looksUp() {
+			l.files[path] = &file{entry: f.entry, kept: f.kept} // as if it had not been seen yet
+		}
+	}
+	for id, e := range l.database {
+		if !e.looksUp() {
+			continue
+		}
+		again := *e
+		again.Problems = nil
+		var err error
+		if again.Rule, err = Parse(e.Content, l.parseOptions("", id)); err != nil {
+			again.Problems = problemsOf(err, "")
+		}
+		l.database[id] = &again
+	}
+	l.mu.Unlock()
+	return l.readDir(ctx, true)
 }
 
 // Check says what is wrong with a rule, as an *Problems, or what is probably not meant, without saving it.

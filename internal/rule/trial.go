@@ -17,8 +17,8 @@ import (
 type Tester struct {
 	// Backend makes a source of a test's documents, NDJSON or a JSON array.
 	Backend func(documents []byte) query.Backend
-	// Lookups are the tables searches may name.
-	Lookups map[string]*query.Table
+	// Lookups gives the tables searches may name; nil for none.
+	Lookups func() map[string]*query.Table
 }
 
 // TestResult is what came of a test.

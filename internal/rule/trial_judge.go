@@ -121,7 +121,11 @@ func isNumeric(v any) bool {
 }
 
 func (t *Tester) compile(r *Rule, now, from, to time.Time) (*query.Query, error) {
-	return r.Compile(query.Options{Now: now, Earliest: from, Latest: to, Lookups: t.Lookups})
+	o := query.Options{Now: now, Earliest: from, Latest: to}
+	if t.Lookups != nil {
+		o.Lookups = t.Lookups()
+	}
+	return r.Compile(o)
 }
 
 // perRun puts the rows of each run together, those of one step of every, in their order.
