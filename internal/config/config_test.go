@@ -309,6 +309,7 @@ func everyKey(t *testing.T) map[string][]string {
 sources: [{name: a, kind: elasticsearch, urls: [https://x]}]
 detections: [{source: a}]
 slack: {bot_token: a, channel: b}
+notify: [{name: w, kind: webhook, url: https://x}, {name: p, kind: pagerduty, routing_key: k}, {name: m, kind: email, host: h, from: a@x, to: [b@x]}]
 time_intervals: [{name: n, time_intervals: [{times: [{start_time: "1:00", end_time: "2:00"}]}]}]
 maintenance_windows: [{name: m, time_intervals: [n]}]
 inhibit_rules: [{source_match: 'a: b', target_match: 'a: c'}]

@@ -24,8 +24,6 @@ func hintFor(section, name string) string {
 				return "the root route matches every alert; put it under route.routes"
 			case "continue":
 				return "the root route has none beside it; put it under route.routes"
-			case "channel":
-				return "the channel of every alert that no route sends elsewhere is slack.channel"
 			}
 		}
 	}

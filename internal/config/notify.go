@@ -215,7 +215,9 @@ func (d *decoder) toOutput(channel string, at Place, outputs []Output) {
 	}
 	var names []string
 	for _, o := range outputs {
-		names = append(names, o.Name)
+		if o.Name != "" {
+			names = append(names, o.Name)
+		}
 	}
 	said := fmt.Sprintf("no output of notify is called %q", name)
 	switch meant := nearest.Key(name, names); {

@@ -33,11 +33,18 @@ func (d *decoder) route(m *mapping, r Route, slack *Slack, known []TimeInterval)
 		goOn, _ := m.oneOf("continue", "true", "false")
 		r.Continue = goOn == "true"
 		if channel := d.channel(m); channel != "" {
-			if slack != nil && slack.WebhookURL != "" {
+			if slack != nil && slack.WebhookURL != "" && !strings.HasPrefix(channel, OutputPrefix) {
 				d.warn(m.placeOf("channel"), join(m.key, "channel")+" does nothing: a webhook posts to its own channel; use bot_token for several")
 			} else { // its own channel stands before a field that the route around it asks
 				r.Channel, r.ChannelFrom = channel, nil
 			}
+		}
+	} else if e, ok := m.ask("channel"); ok { // slack.channel is Slack's default; here only an output can stand
+		channel := d.channel(m)
+		if strings.HasPrefix(channel, OutputPrefix) {
+			r.Channel = channel
+		} else if channel != "" {
+			d.problem(e.place, "route.channel may only name an output, such as channel: \"notify:oncall\"; the channel in Slack of every alert that no route sends elsewhere is slack.channel")
 		}
 	}
 	if from := d.channelFrom(m, slack); from != nil {
