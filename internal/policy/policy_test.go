@@ -25,6 +25,16 @@ func filter(t testing.TB, text string) *query.Filter {
 	return f
 }
 
+type queryFilter = query.Filter
+
+func filter2(t *rapid.T, text string) *query.Filter {
+	f, err := query.CompileFilter(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 func route(path, channel string) policy.Route {
 	return policy.Route{Path: path, Channel: channel, GroupBy: []string{"rule.name"}, Wait: 10 * time.Second, Interval: 5 * time.Minute}
 }
