@@ -51,6 +51,8 @@ type cli struct {
 	Alerts  alertsCmd  `cmd:"" help:"List alerts, show one, or say why it was sent or not."`
 	Rules   rulesCmd   `cmd:"" help:"List, show, test, save and turn rules on and off."`
 	Verify  verifyCmd  `cmd:"" help:"Compare the index, the ledger and Slack's history: what is missing or doubled, by name."`
+	Users   usersCmd   `cmd:"" help:"List users, add and remove them, set their passwords and roles."`
+	Tokens  tokensCmd  `cmd:"" help:"List API tokens, make and revoke them."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -27,7 +27,6 @@ import (
 	"tocsin/internal/kibana"
 	"tocsin/internal/ledger"
 	"tocsin/internal/notice"
-	"tocsin/internal/notify"
 	"tocsin/internal/obs"
 	"tocsin/internal/outbox"
 	"tocsin/internal/rule"
