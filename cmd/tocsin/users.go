@@ -23,8 +23,8 @@ type usersCmd struct {
 	Role     usersRoleCmd     `cmd:"" help:"Give a user another role."`
 }
 
-// account is a user or a token as the API tells it.
-type account struct {
+// accountAnswer is a user or a token as the API tells it.
+type accountAnswer struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Role   string `json:"role"`
@@ -35,12 +35,12 @@ type account struct {
 func userPath(name string) string { return "/api/v1/users/" + url.PathEscape(name) }
 
 // send changes something about accounts.
-func (c *cli) send(p *process, method, path string, in any) (account, error) {
+func (c *cli) send(p *process, method, path string, in any) (accountAnswer, error) {
 	client, err := c.connectNew(p)
 	if err != nil {
-		return account{}, err
+		return accountAnswer{}, err
 	}
-	var done account
+	var done accountAnswer
 	err = client.Send(p.ctx, method, path, in, &done)
 	return done, errors.Join(refusedInput(err), client.Close())
 }
