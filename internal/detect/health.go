@@ -2,15 +2,12 @@ package detect
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"tocsin/internal/alert"
 	"tocsin/internal/query"
-	"tocsin/internal/store"
 )
 
 // sourceHealth is what is known of a source beside its rules.
@@ -39,18 +36,30 @@ const (
 	measured    = 5000 // events the delay is measured on
 	mostDelay   = time.Hour
 	notRunAfter = 15 * time.Minute
+	longSilence = 7 * 24 * time.Hour // a source without an event for longer is taken for one that never had any
+	// vanishedEvery is how many rounds pass from one look for fields and indices to the next.
+	vanishedEvery = 5
 )
 
-// watch looks after sources: how late their events come, and whether any come at all.
+// watch looks after sources and rules: how late events come, whether any come at all, whether what rules search is
+// there, and whether rules run. What is wrong becomes an alert, and its end that alert's end.
 func (d *Detector) watch(ctx context.Context) error {
-	for {
+	w := &ward{d: d, began: d.now(), runs: map[string]time.Time{}, known: map[string]*surroundings{}, gone: map[string][]ailment{}}
+	for round := 0; ; round++ {
 		for name, s := range d.sources {
 			if err := d.look(ctx, name, s); err != nil && ctx.Err() == nil {
 				d.log.Debug("a source could not be looked at", "source", name, "error", err)
 			}
 		}
-		if err := d.ail(ctx); err != nil && ctx.Err() == nil {
-			d.log.Warn("what ails rules could not be told", "error", err)
+		if round > 0 { // rules have had the time to run
+			if round%vanishedEvery == 1 {
+				if err := w.survey(ctx); err != nil && ctx.Err() == nil {
+					d.log.Warn("whether what rules search is there could not be seen", "error", err)
+				}
+			}
+			if err := w.tell(ctx); err != nil && ctx.Err() == nil {
+				d.log.Warn("what ails rules could not be told", "error", err)
+			}
 		}
 		t := time.NewTimer(watchEvery)
 		select {
@@ -103,6 +112,14 @@ func (d *Detector) look(ctx context.Context, name string, s *Source) error {
 		delays = append(delays, time.Duration(in-at))
 	}
 	d.mu.Lock()
+	unseen := newest.IsZero() && d.health[name].seen.IsZero()
+	d.mu.Unlock()
+	if unseen { // it may have been silent for longer than this process lives
+		if newest, err = lastEvent(ctx, b, s, now); err != nil {
+			return err
+		}
+	}
+	d.mu.Lock()
 	defer d.mu.Unlock()
 	h := d.health[name]
 	h.reached = now
@@ -119,6 +136,22 @@ func (d *Detector) look(ctx context.Context, name string, s *Source) error {
 	return nil
 }
 
+// lastEvent is the time of a source's newest event of the last week; zero for none.
+func lastEvent(ctx context.Context, b query.Backend, s *Source, now time.Time) (time.Time, error) {
+	q, err := query.Compile("* | head 1 | fields "+s.timeField(), query.Options{TimeField: s.timeField(), Now: now, Earliest: now.Add(-longSilence), Latest: now.Add(time.Hour)})
+	if err != nil {
+		return time.Time{}, err
+	}
+	result, err := q.Run(ctx, query.RunOptions{Backend: b})
+	if err != nil || len(result.Rows) == 0 {
+		return time.Time{}, err
+	}
+	if at, ok := result.Rows[0].Get(0).AsTime(); ok {
+		return time.Unix(0, at).UTC(), nil
+	}
+	return time.Time{}, nil
+}
+
 func btoi(b bool) int {
 	if b {
 		return 1
@@ -128,101 +161,6 @@ func btoi(b bool) int {
 
 // quoteField writes a name as pipes read it.
 func quoteField(name string) string { return name }
-
-// ail makes an alert of each source that is silent and of each rule that has not run.
-func (d *Detector) ail(ctx context.Context) error {
-	now := d.now()
-	var alerts []alert.Alert
-	d.mu.Lock()
-	working := map[string]time.Time{} // when a rule of the source worked last
-	for _, s := range d.states {
-		if s.set == nil {
-			continue
-		}
-		if at := store.Time(s.memory.Worked); s.memory.Worked > 0 && at.After(working[s.set.source.Name]) {
-			working[s.set.source.Name] = at
-		}
-	}
-	for _, s := range d.states {
-		if s.set == nil || s.memory.Since == 0 || s.memory.Failures == 0 {
-			continue
-		}
-		worked := s.memory.Worked
-		if worked == 0 {
-			worked = s.memory.Since
-		}
-		since := store.Time(worked)
-		if now.Sub(since) < max(notRunAfter, 3*s.set.rule.Every) {
-			continue
-		}
-		source := s.set.source.Name
-		if now.Sub(working[source]) >= notRunAfter && !working[source].IsZero() {
-			alerts = append(alerts, d.ailment(now, "no rule runs", source, "", working[source],
-				fmt.Sprintf("No rule has run on source %s since %s: %s", source, working[source].Format(time.RFC3339), cut(s.memory.Error, 300))))
-			continue
-		}
-		alerts = append(alerts, d.ailment(now, "has not run", source, s.set.rule.Name, since,
-			fmt.Sprintf("Rule %s has not run since %s: %s", s.set.rule.Name, since.Format(time.RFC3339), cut(s.memory.Error, 300))))
-	}
-	for name, h := range d.health {
-		if !h.seen.IsZero() && now.Sub(h.reached) < 3*watchEvery && now.Sub(h.seen) >= d.options.Silence {
-			alerts = append(alerts, d.ailment(now, "source silent", name, "", h.seen,
-				fmt.Sprintf("Source %s has brought no event since %s: rules find nothing there", name, h.seen.Format(time.RFC3339))))
-		}
-	}
-	d.mu.Unlock()
-	// One that was told already is the same alert again, and changes nothing.
-	told := map[alert.ID]bool{}
-	alerts = slices.DeleteFunc(alerts, func(a alert.Alert) bool {
-		again := told[a.ID]
-		told[a.ID] = true
-		return again
-	})
-	fresh, err := d.unknown(ctx, alerts)
-	if err != nil || len(fresh) == 0 {
-		return err
-	}
-	r := result{rule: "health"}
-	for i := range fresh {
-		a := &fresh[i]
-		s := Stored{ID: string(a.ID), Key: string(a.ID), Updated: store.Micros(now)}
-		s.First, s.FirstEnd, s.LastEnd, s.Windows = a.Time.UnixNano(), a.Time.UnixNano(), a.Time.UnixNano(), 1
-		r.episodes = append(r.episodes, s)
-	}
-	return d.hand(ctx, r, fresh)
-}
-
-// unknown are the alerts not made before.
-func (d *Detector) unknown(ctx context.Context, alerts []alert.Alert) (fresh []alert.Alert, err error) {
-	err = d.db.View(ctx, func(tx *store.Tx) error {
-		for _, a := range alerts {
-			_, there, err := episode(tx, string(a.ID))
-			if err != nil {
-				return err
-			}
-			if !there {
-				fresh = append(fresh, a)
-			}
-		}
-		return nil
-	})
-	return fresh, err
-}
-
-// ailment is an alert about a rule or a source: one for each time it began.
-func (d *Detector) ailment(now time.Time, what, source, ruleName string, since time.Time, reason string) alert.Alert {
-	id := identity("ailment", what, source, ruleName, since.Format(time.RFC3339))
-	name := "Tocsin: " + what
-	body, err := json.Marshal(map[string]any{"tocsin": map[string]any{"ailment": what, "source": source, "rule": ruleName}})
-	if err != nil {
-		body = nil
-	}
-	return alert.Alert{
-		ID: alert.ID(id), Source: source, SourceID: id, Time: now.UTC(), Updated: now.UTC(), Event: since.UTC(),
-		Rule: alert.Rule{Name: name, ID: "tocsin/" + what, Type: "health"}, Severity: alert.SeverityHigh,
-		Reason: reason, Status: alert.StatusOpen, Tags: []string{"tocsin", "health"}, Document: body,
-	}
-}
 
 // tell reports how rules are. The caller holds d.mu.
 func (d *Detector) tell() {

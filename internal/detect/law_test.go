@@ -56,7 +56,20 @@ type stream struct {
 	events []event
 	down   bool
 	slow   time.Duration
+	// names are the fields that the source says it has, and indices how many; nil where it does not tell.
+	names   []string
+	indices int
 }
+
+// telling is a source that tells what it has.
+type telling struct {
+	*files.Backend
+	names   []string
+	indices int
+}
+
+func (t *telling) Names(context.Context, []string, []string) ([]string, error) { return t.names, nil }
+func (t *telling) Indices(context.Context, []string) (int, error)              { return t.indices, nil }
 
 func (s *stream) open(ctx context.Context, _ []string) (query.Backend, error) {
 	s.mu.Lock()
@@ -80,7 +93,11 @@ func (s *stream) open(ctx context.Context, _ []string) (query.Backend, error) {
 			all.WriteString(e.json() + "\n")
 		}
 	}
-	return &files.Backend{Main: files.Input{Path: "-", Reader: &all}}, nil
+	b := &files.Backend{Main: files.Input{Path: "-", Reader: &all}}
+	if s.names != nil {
+		return &telling{b, s.names, s.indices}, nil
+	}
+	return b, nil
 }
 
 func (s *stream) set(f func()) {

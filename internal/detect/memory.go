@@ -52,6 +52,11 @@ CREATE TABLE detect_counts (
 	n    BIGINT NOT NULL,
 	PRIMARY KEY (rule, at)
 );
+`}, {ID: "detect/2", SQL: `
+CREATE TABLE detect_surroundings (
+	rule TEXT PRIMARY KEY,
+	body BLOB NOT NULL
+);
 `}}
 
 // Memory is what is kept of a rule between runs.
@@ -111,8 +116,10 @@ func (r *result) write(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.Exec(`INSERT INTO detect_rules (rule, body) VALUES (?, ?) ON CONFLICT (rule) DO UPDATE SET body = excluded.body`, r.rule, body); err != nil {
-		return err
+	if r.rule != healthRule {
+		if err := tx.Exec(`INSERT INTO detect_rules (rule, body) VALUES (?, ?) ON CONFLICT (rule) DO UPDATE SET body = excluded.body`, r.rule, body); err != nil {
+			return err
+		}
 	}
 	if r.redefined {
 		for _, q := range []string{`DELETE FROM detect_buckets WHERE rule = ?`, `DELETE FROM detect_counts WHERE rule = ?`} {

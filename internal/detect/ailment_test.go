@@ -1,0 +1,133 @@
+package detect_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tocsin/internal/alert"
+	"tocsin/internal/ledger"
+	"tocsin/internal/rule"
+)
+
+// health are the alerts about rules and sources: what, and whether it is over.
+func health(entries []ledger.Entry) []string {
+	out := []string{}
+	for _, e := range entries {
+		a := &e.Alert
+		if a.Rule.Type != "health" {
+			continue
+		}
+		if over := a.Status == alert.StatusClosed; over != strings.HasPrefix(a.Reason, "Resolved after ") || over == a.Ended.IsZero() {
+			panic(fmt.Sprintf("%+v", a))
+		}
+		out = append(out, fmt.Sprint(strings.TrimPrefix(a.Rule.Name, "Tocsin: "), " ", a.Status))
+	}
+	slices.Sort(out)
+	return out
+}
+
+const plainRule = "name: r\nevery: 1m\nsearch: 'event.action: ssh_login and user.name: ann'"
+
+// TestWhatAilsIsOneAlertUntilItIsOver lets something go wrong, last over a restart, and end.
+func TestWhatAilsIsOneAlertUntilItIsOver(t *testing.T) {
+	alive := several(600, func(i int) event { return after(time.Duration(i+1)*time.Minute, "heart", i) })
+	names := []string{"@timestamp", "event.action", "event.outcome", "user.name", "n"}
+	for _, c := range []struct {
+		name    string
+		goWrong func(p *process)
+		mend    func(p *process)
+		what    string
+		told    string
+	}{
+		{
+			"silent", func(p *process) { p.source.events = alive[:30] }, func(p *process) { p.source.events = alive },
+			"source silent", "has brought no event since 2000-01-01T00:30:00Z",
+		},
+		{
+			"down", func(p *process) { p.source.down = true }, func(p *process) { p.source.down = false },
+			"no rule runs", "No rule has run on source logs since 2000-01-01T00:29",
+		},
+		{
+			"no such source", func(p *process) { p.rules = []rule.Entry{parseRule(p.t, plainRule+"\nsource: nowhere")} },
+			func(p *process) { p.rules = []rule.Entry{parseRule(p.t, plainRule)} },
+			"has not run", "there is no source",
+		},
+		{
+			"a field", func(p *process) {
+				p.source.names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "user.name" })
+			},
+			func(p *process) { p.source.names = names }, "fields vanished", "user.name, which it looks at, is no longer in source logs",
+		},
+		{
+			"an index", func(p *process) { p.source.names, p.source.indices = names[:1], 0 },
+			func(p *process) { p.source.names, p.source.indices = names, 1 }, "index gone", "Rule r finds nothing",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			var well, wrong, still, over, again []ledger.Entry
+			synctest.Test(t, func(t *testing.T) {
+				p := newProcess(t, dir, alive, plainRule)
+				p.source.names, p.source.indices = names, 1
+				well = p.live(30 * time.Minute)
+				p.source.set(func() { c.goWrong(p) })
+				wrong = p.live(80 * time.Minute)
+				still = p.live(70 * time.Minute)
+				p.source.set(func() { c.mend(p) })
+				over = p.live(40 * time.Minute)
+				again = p.live(40 * time.Minute)
+			})
+			for _, at := range []struct {
+				name    string
+				entries []ledger.Entry
+				want    []string
+			}{
+				{"before", well, []string{}}, {"while it lasts", wrong, []string{c.what + " open"}}, {"after a restart", still, []string{c.what + " open"}},
+				{"when it is over", over, []string{c.what + " closed"}}, {"later", again, []string{c.what + " closed"}},
+			} {
+				if diff := cmp.Diff(at.want, health(at.entries)); diff != "" {
+					t.Errorf("%s: %s", at.name, diff)
+				}
+			}
+			if i := slices.IndexFunc(over, func(e ledger.Entry) bool { return e.Alert.Rule.Type == "health" }); i >= 0 && !strings.Contains(over[i].Alert.Reason, c.told) {
+				t.Errorf("it says: %s", over[i].Alert.Reason)
+			}
+		})
+	}
+}
+
+func TestAFieldThatNeverWasDoesNotVanish(t *testing.T) {
+	dir := t.TempDir()
+	var entries []ledger.Entry
+	synctest.Test(t, func(t *testing.T) {
+		p := newProcess(t, dir, several(60, func(i int) event { return after(time.Duration(i+1)*time.Minute, "heart", i) }), plainRule)
+		p.source.names, p.source.indices = []string{"event.action"}, 1
+		entries = p.live(time.Hour)
+	})
+	if got := health(entries); len(got) > 0 {
+		t.Error(got)
+	}
+}
+
+func TestARuleThatIsOffAilsNoMore(t *testing.T) {
+	dir := t.TempDir()
+	var entries []ledger.Entry
+	synctest.Test(t, func(t *testing.T) {
+		p := newProcess(t, dir, nil, plainRule)
+		p.source.down = true
+		if got := health(p.live(time.Hour)); len(got) != 1 {
+			t.Error(got)
+		}
+		p.rules = nil
+		entries = p.live(10 * time.Minute)
+	})
+	if diff := cmp.Diff([]string{"has not run closed"}, health(entries)); diff != "" {
+		t.Error(diff)
+	}
+}
