@@ -44,7 +44,8 @@ var rooms = map[string]string{
 	"internal/forecast": "internal/alert internal/detect internal/duration internal/notice internal/policy internal/query internal/rule",
 	"internal/detect":   "internal/alert internal/rule internal/query internal/store",
 	"internal/kibana":   "internal/alert internal/notice internal/elastic internal/jsonscan",
-	"internal/intake":   "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store",
+	"internal/intake":   "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store internal/tuning",
+	"internal/tuning":   "internal/alert internal/policy internal/query internal/store",
 	"internal/ledger":   "internal/alert internal/notice internal/store",
 	"internal/policy":   "internal/alert internal/notice internal/query",
 	"internal/outbox":   "internal/notice internal/store",
@@ -55,7 +56,7 @@ var rooms = map[string]string{
 	"internal/account":  "internal/store",
 	"internal/config":   "internal/duration internal/nearest internal/query internal/wording internal/yamltext",
 	"internal/web": "internal/account internal/alert internal/check internal/config internal/duration internal/forecast internal/ledger internal/logstore internal/notice " +
-		"internal/outbox internal/policy internal/query internal/rule internal/saved internal/slack internal/blockkit",
+		"internal/outbox internal/policy internal/query internal/rule internal/saved internal/slack internal/blockkit internal/tuning",
 	"internal/obs":     "",
 	"internal/demo":    "internal/blockkit",
 	"internal/app":     "*",
