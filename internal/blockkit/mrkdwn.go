@@ -328,5 +328,5 @@ var emojiSigns = map[string]string{
 	"repeat": "🔁", "package": "📦", "clipboard": "📋", "memo": "📝", "lock": "🔒", "unlock": "🔓", "key": "🔑", "shield": "🛡️",
 	"bust_in_silhouette": "👤", "busts_in_silhouette": "👥", "computer": "💻", "desktop_computer": "🖥️", "globe_with_meridians": "🌐",
 	"mag": "🔍", "link": "🔗", "bar_chart": "📊", "chart_with_upwards_trend": "📈", "page_facing_up": "📄", "exclamation": "❗",
-	"heavy_exclamation_mark": "❗", "question": "❓", "arrow_right": "➡️", "zzz": "💤", "+1": "👍", "thumbsup": "👍", "-1": "👎",
+	"heavy_exclamation_mark": "❗", "question": "❓", "arrow_right": "➡️", "zzz": "💤", "ghost": "👻", "bulb": "💡", "thread": "🧵", "leftwards_arrow_with_hook": "↩️", "+1": "👍", "thumbsup": "👍", "-1": "👎",
 }

@@ -24,18 +24,32 @@ type tester interface {
 }
 
 var (
-	angled    = regexp.MustCompile(`<[^<>]*>`)
-	ourDate   = regexp.MustCompile(`^<!date\^\d+\^[a-z_{} ]+\|[0-9: UTC-]+>$`)
-	ourLink   = regexp.MustCompile(`^<https?://[^\s<>|]+\|[^<>]+>$`)
-	entity    = regexp.MustCompile(`&(amp|lt|gt);`)
-	bareURL   = regexp.MustCompile(`[a-z]://`)
-	ourOrigin = regexp.MustCompile(`^<https://(kibana\.example|attack\.mitre\.org)(:5601)?/`)
+	angled     = regexp.MustCompile(`<[^<>]*>`)
+	ourDate    = regexp.MustCompile(`^<!date\^\d+\^[a-z_{} ]+\|[0-9: UTC-]+>$`)
+	ourLink    = regexp.MustCompile(`^<https?://[^\s<>|]+\|[^<>]+>$`)
+	entity     = regexp.MustCompile(`&(amp|lt|gt);`)
+	bareURL    = regexp.MustCompile(`[a-z]://`)
+	ourMention = regexp.MustCompile(`^<(!(here|channel|everyone)|@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+)>$`)
+	ourOrigin  = regexp.MustCompile(`^<https://((kibana|tocsin|wiki)\.example|attack\.mitre\.org)(:5601)?/`)
 )
 
 // judge holds a message against Slack's limits, against an outside reading of Block Kit, and against
 // what nobody may smuggle into it.
-func judge(t tester, r rendering) {
+// What rings for an escalation may stand in the first line of the text and in the first block alone.
+func judge(t tester, r rendering, rings ...string) {
 	t.Helper()
+	for _, ring := range rings {
+		if !ourMention.MatchString(ring) {
+			continue
+		}
+		first, rest, _ := strings.Cut(r.text, "\n")
+		r.text = strings.ReplaceAll(first, ring, "ring") + "\n" + rest
+		if len(r.blocks) > 0 && r.blocks[0].Text != nil {
+			copied := *r.blocks[0].Text
+			copied.Text = strings.ReplaceAll(copied.Text, ring, "ring")
+			r.blocks = append([]block{{Type: r.blocks[0].Type, Text: &copied}}, r.blocks[1:]...)
+		}
+	}
 	if width(r.text) >= 4000 || len(r.text) == 0 {
 		t.Errorf("text has %d characters", width(r.text))
 	}
@@ -213,6 +227,7 @@ var hostile = []string{
 	"", " ", "\n", "<!channel>", "<!here|x>", "<@U0123456>", "<#C0123456>", "<https://evil.example|https://bank.example>",
 	"https://evil.example/login", "admin@evil.example", "@here", "*bold* _it_ ~s~ `code` ```block```", ":skull: :+1:",
 	"&lt;!channel&gt;", "a\x00b\x1b[31m", "\xff\xfe", "abc\u202egpj.exe", "\u2066x\u2069", "z\u0300\u0301\u0302\u0303\u0304\u0305",
+	"```\n<!channel>\n```", "\u200b<!here>\u200b", "\x01<!channel>\x02", "<!subteam^S0123456>", "tel:+1234", "www.evil.example", "[x](https://evil.example)",
 	"> quote", "a|b>c", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "日本語のテキスト", "line one\nline two\r\n\tthree", "]]>", "<", "&", ">",
 	strings.Repeat("A", 3000), strings.Repeat("&", 3000), strings.Repeat("💥", 3000), strings.Repeat("<!channel>", 1000), strings.Repeat(" ", 10000) + "x",
 }
@@ -249,8 +264,86 @@ var anyItem = rapid.Custom(func(t *rapid.T) notice.Item {
 		}), 0, 3).Draw(t, "attack"),
 		Facts: anyFacts.Draw(t, "facts"), Status: alert.Status(rapid.SampledFrom([]string{"", "open", "acknowledged", "closed", "<!channel>"}).Draw(t, "status")),
 		URL: anyURL.Draw(t, "url"), Late: rapid.Bool().Draw(t, "late"),
+		First: anyTime.Draw(t, "first"), Last: anyTime.Draw(t, "last"), Owner: anyText.Draw(t, "owner"), Runbook: anyURL.Draw(t, "runbook"),
+		State: notice.State(rapid.SampledFrom([]string{"", "", "resolved", "withdrawn", "merged", "<!here>"}).Draw(t, "state")), StateAt: anyTime.Draw(t, "state at"),
+		By: anyText.Draw(t, "by"), Table: rapid.OneOf(rapid.Just[*notice.Table](nil), anyTable).Draw(t, "table"), Chart: rapid.OneOf(rapid.Just[*notice.Chart](nil), anyChart).Draw(t, "chart"),
 	}
 })
+
+var anyTable = rapid.Custom(func(t *rapid.T) *notice.Table {
+	return &notice.Table{
+		Columns: rapid.SliceOfN(anyText, 0, 10).Draw(t, "columns"), Total: rapid.Int().Draw(t, "total"),
+		Rows: rapid.SliceOfN(rapid.SliceOfN(anyText, 0, 10), 0, 20).Draw(t, "rows"),
+	}
+})
+
+var anyChart = rapid.Custom(func(t *rapid.T) *notice.Chart {
+	c := &notice.Chart{Title: anyText.Draw(t, "title"), Below: rapid.Bool().Draw(t, "below")}
+	c.Points = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) notice.Point {
+		return notice.Point{At: anyTime.Draw(t, "at"), Value: rapid.Float64().Draw(t, "value")}
+	}), 0, 50).Draw(t, "points")
+	if rapid.Bool().Draw(t, "bound") {
+		f := rapid.Float64().Draw(t, "threshold")
+		c.Threshold = &f
+	}
+	return c
+})
+
+var anyTop = rapid.Custom(func(t *rapid.T) notice.Top {
+	return notice.Top{
+		Field: anyText.Draw(t, "field"), Distinct: rapid.Int().Draw(t, "distinct"), Over: rapid.Int().Draw(t, "over"),
+		Values: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) notice.Share {
+			return notice.Share{Value: anyText.Draw(t, "value"), Count: rapid.Int().Draw(t, "count")}
+		}), 0, 20).Draw(t, "values"),
+	}
+})
+
+var anyCount = rapid.OneOf(rapid.IntRange(0, 1000), rapid.Int())
+
+var anySummary = rapid.Custom(func(t *rapid.T) *notice.Summary {
+	texts := rapid.SliceOfN(anyText, 0, 20)
+	s := &notice.Summary{
+		Period: notice.Period(rapid.SampledFrom([]string{"daily", "weekly", "<!channel>", ""}).Draw(t, "period")), From: anyTime.Draw(t, "from"), To: anyTime.Draw(t, "to"),
+		Seen: anyCount.Draw(t, "seen"), Before: anyCount.Draw(t, "before"), False: anyCount.Draw(t, "false"), Judged: anyCount.Draw(t, "judged"),
+		Tops: rapid.SliceOfN(anyTop, 0, 5).Draw(t, "tops"), Never: texts.Draw(t, "never"), Waited: anyCount.Draw(t, "waited"), URL: anyURL.Draw(t, "url"),
+	}
+	for _, name := range texts.Draw(t, "rules") {
+		s.Rules = append(s.Rules, notice.RuleOf{Rule: name, URL: anyURL.Draw(t, "url"), Severity: anySeverity.Draw(t, "severity"), Count: anyCount.Draw(t, "count"), Said: anyCount.Draw(t, "said"), False: anyCount.Draw(t, "false")})
+		s.Held = append(s.Held, notice.Held{Fate: alert.Fate(rapid.SampledFrom([]string{"silenced", "<!here>"}).Draw(t, "fate")), Reason: name, Count: anyCount.Draw(t, "held")})
+		s.Silent = append(s.Silent, notice.Silent{Source: name, Since: anyTime.Draw(t, "silent")})
+		s.Tune = append(s.Tune, notice.Tune{Rule: name, URL: anyURL.Draw(t, "url"), Reason: anyText.Draw(t, "why"), Try: anyText.Draw(t, "try")})
+	}
+	for _, f := range alert.Fates {
+		s.Fates = append(s.Fates, notice.FateOf{Fate: f, Count: anyCount.Draw(t, "count")})
+	}
+	return s
+})
+
+var anyEscalation = rapid.Custom(func(t *rapid.T) *notice.Escalation {
+	return &notice.Escalation{
+		Mentions: rapid.SliceOfN(rapid.OneOf(anyText, rapid.SampledFrom([]string{"@here", "U0123456", "<!subteam^S0123456|x>", "ops", "<@U0123456>", "channel"})), 0, 12).Draw(t, "mentions"),
+		Step:     rapid.Int().Draw(t, "step"), After: time.Duration(rapid.Int64().Draw(t, "after")), From: anyText.Draw(t, "from"), Link: anyURL.Draw(t, "link"),
+	}
+})
+
+// anyBody is what a template can make: our own text with its marks, and any values between.
+var anyBody = rapid.Map(rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string {
+	if rapid.Bool().Draw(t, "own") {
+		return rapid.SampledFrom([]string{"*bold* ", "`", "```\n", "\n", "see https://kibana.example/x now", " a < b & c > d ", "<!channel>", "@here ", "https://kibana.example/?q=", "• "}).Draw(t, "text")
+	}
+	return "\x01" + strings.NewReplacer("\x01", "", "\x02", "").Replace(anyText.Draw(t, "value")) + "\x02"
+}), 0, 12), func(s []string) string { return strings.Join(s, "") })
+
+func rungBy(n notice.Notice) []string {
+	if n.Escalation == nil {
+		return nil
+	}
+	var out []string
+	for _, who := range n.Escalation.Mentions {
+		out = append(out, mention(who))
+	}
+	return out
+}
 
 var anyNotice = rapid.Custom(func(t *rapid.T) notice.Notice {
 	n := notice.Notice{
@@ -264,13 +357,30 @@ var anyNotice = rapid.Custom(func(t *rapid.T) notice.Notice {
 		}), 0, 16).Draw(t, "tallies"),
 	}
 	n.Count = rapid.OneOf(rapid.IntRange(0, 40), rapid.Int()).Draw(t, "count")
+	switch rapid.IntRange(0, 6).Draw(t, "more") {
+	case 0:
+		n.Tops = rapid.SliceOfN(anyTop, 1, 4).Draw(t, "tops")
+	case 1:
+		n.Kind, n.Summary = notice.KindSummary, anySummary.Draw(t, "summary")
+	case 2:
+		n.Kind = notice.KindHealth
+		n.Health = &notice.Health{Part: anyText.Draw(t, "part"), Text: anyText.Draw(t, "text"), Hint: anyText.Draw(t, "hint"), Since: anyTime.Draw(t, "since"), Ended: anyTime.Draw(t, "ended")}
+	case 3:
+		n.Escalation = anyEscalation.Draw(t, "escalation")
+	case 4:
+		n.Body = anyBody.Draw(t, "body")
+	case 5:
+		n.BodyError = anyText.Draw(t, "body error")
+		n.Standing = notice.Standing{Open: anyCount.Draw(t, "open"), Acknowledged: anyCount.Draw(t, "acknowledged"), Closed: anyCount.Draw(t, "closed"), Resolved: anyCount.Draw(t, "resolved")}
+	}
 	return n
 })
 
 // Whatever a notice holds, its message is one that Slack takes and that nobody has smuggled anything into.
 func TestAnyNoticeMakesAMessage(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		judge(t, render(anyNotice.Draw(t, "notice"), anyText.Draw(t, "prefix")))
+		n := anyNotice.Draw(t, "notice")
+		judge(t, render(n, anyText.Draw(t, "prefix")), rungBy(n)...)
 	})
 }
 
@@ -343,5 +453,61 @@ func samples() []notice.Notice {
 		{Key: "k1", Revision: 1, Channel: "#alerts", Kind: notice.KindAlert, Severity: alert.SeverityHigh, Items: []notice.Item{it}, Count: 1, Since: at, Until: at},
 		{Key: "k2", Revision: 1, Channel: "#alerts", Kind: notice.KindAlert, Severity: alert.SeverityHigh, Items: []notice.Item{it, other}, Count: 2, Since: at, Until: other.Time, GroupBy: []alert.Fact{{Name: "rule.name", Value: it.Rule}}},
 		{Key: "k3", Revision: 2, Channel: "#alerts", Kind: notice.KindDigest, Severity: alert.SeverityHigh, Items: []notice.Item{it, odd}, Count: 57, Since: at, Until: other.Time, Note: "held back by the limit of 6/m", Tallies: []notice.Tally{{Rule: it.Rule, Severity: it.Severity, Count: 50}, {Rule: odd.Rule, Severity: odd.Severity, Count: 7}}},
+	}
+}
+
+func TestTheWorstOfEveryKindFits(t *testing.T) {
+	at := time.Date(2026, 3, 25, 8, 0, 0, 0, time.UTC)
+	for _, s := range []string{hostile[3], strings.Repeat("&", 3000), strings.Repeat("💥", 3000), strings.Repeat("`<!channel>", 2000), strings.Repeat("é界", 2000)} {
+		var (
+			values  []notice.Share
+			columns []string
+			rows    [][]string
+			points  []notice.Point
+			items   []notice.Item
+			sum     = &notice.Summary{Period: notice.Weekly, From: at, To: at.Add(time.Hour), Seen: 1 << 40, Before: 1, False: 3, Judged: 1 << 40, Waited: 9, URL: "https://kibana.example/" + strings.Repeat("&", 200)}
+		)
+		for i := range 30 {
+			letter := string(rune('a' + i))
+			values = append(values, notice.Share{Value: letter + s, Count: 1<<40 - i})
+			columns = append(columns, letter+s)
+			points = append(points, notice.Point{At: at.Add(time.Duration(i) * time.Minute), Value: float64(i) * 1e300})
+			items = append(items, notice.Item{Rule: letter + s, Host: letter + s, User: letter + s, Reason: s, Time: at, URL: "https://kibana.example/" + strings.Repeat("&", 80)})
+			sum.Rules = append(sum.Rules, notice.RuleOf{Rule: letter + s, Count: 1 << 40, Said: 1 << 40, False: 1 << 40, Severity: alert.SeverityCritical})
+			sum.Held = append(sum.Held, notice.Held{Fate: alert.Silenced, Reason: s, Count: 1 << 40})
+			sum.Silent = append(sum.Silent, notice.Silent{Source: letter + s, Since: at})
+			sum.Never = append(sum.Never, letter+s)
+			sum.Tune = append(sum.Tune, notice.Tune{Rule: s, URL: "https://kibana.example/" + strings.Repeat("&", 80), Reason: s, Try: s})
+		}
+		for range 30 {
+			rows = append(rows, columns)
+		}
+		for _, f := range alert.Fates {
+			sum.Fates = append(sum.Fates, notice.FateOf{Fate: f, Count: 1 << 40})
+		}
+		for range 4 {
+			sum.Tops = append(sum.Tops, notice.Top{Field: s, Values: values, Distinct: 1 << 40})
+		}
+		facts := []alert.Fact{{Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}}
+		limit := 1e308
+		one := notice.Item{
+			Rule: s, Host: s, User: s, Reason: s, Facts: facts, Owner: s, By: s, State: notice.StateResolved, StateAt: at, First: at, Last: at.Add(time.Hour), Count: 1 << 40,
+			Table: &notice.Table{Columns: columns, Rows: rows, Total: 1 << 40}, Chart: &notice.Chart{Title: s, Points: points, Threshold: &limit},
+			Runbook: "https://kibana.example/" + strings.Repeat("&", 200), URL: "https://kibana.example/" + strings.Repeat("&", 200), RuleURL: "https://kibana.example/" + strings.Repeat("&", 199),
+		}
+		escalated := &notice.Escalation{Mentions: columns, Step: 1 << 40, After: 1 << 60, From: s, Link: "https://kibana.example/" + strings.Repeat("&", 80)}
+		long := strings.Repeat("*a* ", 200) + "\n" + strings.Repeat("\x01"+strings.NewReplacer("\x01", "").Replace(s[:min(len(s), 300)])+"\x02 b\n", 50)
+		for _, n := range []notice.Notice{
+			{Kind: notice.KindSummary, Summary: sum, Items: items[:20], Count: 1 << 40, Note: s, Prefix: s},
+			{Kind: notice.KindAlert, Items: items[:20], Tops: sum.Tops, Count: 1 << 40, Note: s, Prefix: s, Escalation: escalated, Thread: items[:1], BodyError: s},
+			{Kind: notice.KindAlert, Items: []notice.Item{one}, Count: 1, Note: s, Prefix: s, Escalation: escalated, BodyError: s, Repeat: true},
+			{Kind: notice.KindAlert, Items: []notice.Item{one}, Count: 1, Body: long, Note: s},
+			{Kind: notice.KindAlert, Items: items[:20], Count: 30, Body: long, Note: s},
+			{Kind: notice.KindHealth, Health: &notice.Health{Part: s, Text: s, Hint: s, Since: at, Ended: at.Add(time.Hour)}, Note: s},
+		} {
+			judge(t, render(n, s), rungBy(n)...)
+			n.Plain = true
+			judge(t, render(n, s), rungBy(n)...)
+		}
 	}
 }

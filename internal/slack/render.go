@@ -29,6 +29,8 @@ const (
 	prefixMost = 60
 	urlMost    = 1200
 	badgesMost = 3 // ATT&CK techniques, before "and 2 more"
+
+	minute = time.Minute
 )
 
 // rendering is how a notice looks.
@@ -53,13 +55,47 @@ func render(n notice.Notice, prefix string) rendering {
 		return rendering{text: plainText(n, plainMost, true)}
 	}
 	r := rendering{text: plainText(n, textMost, false)}
+	if line := escalation(n.Escalation); line != "" {
+		if prefix := inline(n.Prefix, prefixMost); prefix != "" {
+			line = prefix + " " + line
+		}
+		r.add(block{Type: "section", Text: mrkdwn(line)})
+	}
+	if n.BodyError != "" {
+		failed := "The route's template failed at " + n.BodyError + ". This is the usual message."
+		n.Note = strings.TrimSpace(strings.Join([]string{n.Note, failed}, " "))
+	}
 	switch {
+	case n.Kind == notice.KindHealth && n.Health != nil:
+		r.health(n)
+	case n.Kind == notice.KindSummary && n.Summary != nil:
+		r.summary(n)
+	case len(n.Tops) > 0 && n.Kind != notice.KindDigest:
+		r.storm(n)
 	case n.Kind != notice.KindDigest && n.Count == 1 && len(n.Items) == 1:
 		r.alert(n)
 	default:
 		r.many(n)
 	}
+	r.trim()
 	return r
+}
+
+// trim takes the last blocks away where all together are too long, and says so. The first, which say what it
+// is, stay.
+func (r *rendering) trim() {
+	const said = "More did not fit into this message."
+	over := r.width() - totalMost
+	if over <= 0 {
+		return
+	}
+	over += width(said)
+	for last := len(r.blocks) - 1; last > 1 && over > 0; last-- {
+		one := rendering{blocks: r.blocks[last:]}
+		over -= one.width()
+		r.blocks = r.blocks[:last]
+	}
+	r.add(block{Type: "context", Elements: []*text{mrkdwn(said)}})
 }
 
 // add appends a block of the message's own.
@@ -107,21 +143,31 @@ func look(s alert.Severity) struct{ icon, word, color string } {
 	return l
 }
 
-// color is the severity's, or green once an analyst has closed all there is.
+// color is the severity's, or green once all there is is over.
 func color(n notice.Notice) string {
-	closed := len(n.Items) > 0 && n.Count == len(n.Items)
-	for _, it := range n.Items {
-		closed = closed && it.Status == alert.StatusClosed
+	switch s := n.Stands(); {
+	case !s.Over():
+		return look(n.Severity).color
+	case s.Withdrawn == n.Count:
+		return looks[alert.SeverityUnknown].color
 	}
-	if closed {
-		return closedColor
+	return closedColor
+}
+
+// icon is the severity's, or says that all there is is over.
+func icon(n notice.Notice) string {
+	switch s := n.Stands(); {
+	case !s.Over():
+		return look(n.Severity).icon
+	case s.Withdrawn == n.Count:
+		return ":leftwards_arrow_with_hook:"
 	}
-	return look(n.Severity).color
+	return ":white_check_mark:"
 }
 
 // title is the first line: prefix, icon and a bold name, which may be a link.
 func title(n notice.Notice, name string) string {
-	line := look(n.Severity).icon + " " + bold(name)
+	line := icon(n) + " " + bold(name)
 	if prefix := inline(n.Prefix, prefixMost); prefix != "" {
 		line = prefix + " " + line
 	}

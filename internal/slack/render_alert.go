@@ -13,34 +13,28 @@ const factsMost = 8
 
 // alert lays out a message about one alert:
 //
-//	● Rule name (links to the alert)
-//	Critical · today 10:02:11 · acknowledged
+//	● Rule name (links to the alert) on `web-01` by `root`
+//	High · 312 times · today 10:02:11 – 10:04:50 · acknowledged
 //	why it fired
-//	Host      User
-//	web-01    root
-//	▌ risk 73 · T1110 Brute Force · Open in Kibana · Rule
+//	source.ip     process.name
+//	203.0.113.7   sshd
+//	the rows of a run, or its measure over time
+//	▌ risk 73 · T1110 Brute Force · Open in Kibana · Rule · Runbook
 func (r *rendering) alert(n notice.Notice) {
 	it := n.Items[0]
-	state := []string{severityWord(n.Severity), period(it.Time, it.Time)}
-	if it.Count > 1 {
-		state = append(state, "*"+counted(it.Count, "time")+"*")
-	}
-	if n.Repeat {
-		state = append(state, ":repeat: still open")
-	}
-	if it.Late {
-		state = append(state, ":hourglass: arrived late")
-	}
-	state = append(state, status(it.Status))
 	opens, _ := target(it.URL)
 	rule, _ := target(it.RuleURL)
-	r.head(title(n, linked(cmp.Or(opens, rule), ruleName(it.Rule, nameMost), urlMost)), state)
-
-	if reason := literal(it.Reason, reasonMost); reason.Text != "" {
-		r.add(block{Type: "section", Text: reason, Expand: true})
+	name := linked(cmp.Or(opens, rule), ruleName(it.Rule, nameMost), urlMost)
+	r.head(title(n, name)+whereWho(it), itemState(n, it))
+	r.said(n, it)
+	if table := rowsBlock(it.Table, sectionMost); table != "" {
+		r.add(block{Type: "section", Text: mrkdwn(table), Expand: true})
+	} else {
+		r.fields(factFields(it.Facts[:min(len(it.Facts), factsMost)]))
 	}
-	facts := append([]alert.Fact{{Name: "Host", Value: it.Host}, {Name: "User", Value: it.User}}, it.Facts[:min(len(it.Facts), factsMost)]...)
-	r.fields(factFields(facts))
+	if line := sparkLine(it.Chart); line != "" {
+		r.add(block{Type: "context", Elements: []*text{mrkdwn(line)}})
+	}
 
 	var parts []string
 	if s := risk(it.Risk); s != "" {
@@ -50,10 +44,106 @@ func (r *rendering) alert(n notice.Notice) {
 	if opens != "" {
 		parts = append(parts, linked(opens, "Open in Kibana", urlMost))
 	}
-	if rule != "" && rule != opens {
+	if rule != "" && opens != "" && rule != opens {
 		parts = append(parts, linked(rule, "Rule", urlMost))
 	}
+	if to, ok := target(it.Runbook); ok {
+		parts = append(parts, linked(to, "Runbook", listURLMost))
+	}
+	if owner := inline(it.Owner, labelMost); owner != "" {
+		parts = append(parts, "owner "+owner)
+	}
 	r.foot(color(n), parts, n.Note)
+}
+
+// whereWho ends the title with the host and the user.
+func whereWho(it notice.Item) string {
+	s := ""
+	if host := code(it.Host, shortMost); host != "" {
+		s += " on " + host
+	}
+	if user := code(it.User, shortMost); user != "" {
+		s += " by " + user
+	}
+	return s
+}
+
+// itemState is how bad, how often and since when.
+func itemState(n notice.Notice, it notice.Item) []string {
+	var state []string
+	add := func(s string) {
+		if s != "" {
+			state = append(state, s)
+		}
+	}
+	over := outcome(it)
+	add(over)
+	if over == "" {
+		add(severityWord(n.Severity))
+	} else if word := look(n.Severity).word; n.Severity != alert.SeverityUnknown {
+		add("was " + strings.ToLower(word))
+	}
+	switch {
+	case it.Table != nil && it.Count > 0:
+		add("*" + counted(it.Count, "row") + "*")
+	case it.Count > 1:
+		add("*" + counted(it.Count, "time") + "*")
+	}
+	since, until := it.First, it.Last
+	if !dated(since) {
+		since, until = it.Time, it.Time
+	}
+	add(period(since, until))
+	if n.Repeat {
+		add(":repeat: still open")
+		if dated(since) && it.Last.Sub(since) >= minute {
+			add("for " + lasting(it.Last.Sub(since)))
+		}
+	}
+	if it.Late {
+		add(":hourglass: arrived late")
+	}
+	if it.Status != alert.StatusClosed {
+		add(status(it.Status))
+	}
+	return state
+}
+
+// outcome says that an alert is over, and when; nothing while it is not.
+func outcome(it notice.Item) string {
+	s, why := "", ""
+	switch {
+	case it.State == notice.StateResolved:
+		s = "*Resolved*"
+	case it.State == notice.StateWithdrawn:
+		s, why = "*Withdrawn*", ": what came late undid it"
+	case it.State == notice.StateMerged:
+		s = "*Part of a longer alert*"
+	case it.Status == alert.StatusClosed:
+		s = "*Closed*"
+	default:
+		return ""
+	}
+	if by := inline(it.By, labelMost); by != "" {
+		s += " by " + by
+	}
+	if at := moment(it.StateAt, clockTime); at != "" {
+		s += " at " + at
+	}
+	return s + why
+}
+
+// said is the route's own text, or the alert's sentence.
+func (r *rendering) said(n notice.Notice, it notice.Item) {
+	if n.Body != "" {
+		if own := body(n.Body, bodyMost); own != "" {
+			r.pack(strings.Split(own, "\n"))
+			return
+		}
+	}
+	if reason := literal(it.Reason, reasonMost); reason.Text != "" {
+		r.add(block{Type: "section", Text: reason, Expand: true})
+	}
 }
 
 // factFields makes fields of labelled values and leaves out what is empty.

@@ -18,8 +18,8 @@ const (
 
 // many lays out a message about several alerts: the group, or the digest of a channel.
 //
-//	● Rule name — 12 alerts
-//	High · today 10:02:11 – 10:04:50
+//	● Rule name — 12 alerts on 3 hosts by 2 users
+//	High · today 10:02:11 – 10:04:50 · 2 acknowledged, 3 resolved
 //	Hosts         Users
 //	web-01, db-1  root
 //	10:02:11  web-01  root  why it fired
@@ -28,11 +28,7 @@ const (
 func (r *rendering) many(n notice.Notice) {
 	s := summarise(n)
 	name, to := s.title(n)
-	state := []string{severityWord(n.Severity), period(n.Since, n.Until)}
-	if n.Repeat {
-		state = append(state, ":repeat: still open")
-	}
-	r.head(title(n, link(to, name, urlMost)), state)
+	r.head(title(n, link(to, name, urlMost))+s.whereWho(n), manyState(n))
 	if lines := s.tallyLines(n); len(lines) > 0 {
 		r.pack(lines)
 	}
@@ -47,7 +43,162 @@ func (r *rendering) many(n notice.Notice) {
 		parts = append(parts, link(s.ruleURL, "Rule", listURLMost))
 	}
 	r.foot(color(n), parts, n.Note)
+	if n.Body != "" {
+		if own := body(n.Body, min(bodyMost, totalMost-r.width()-100)); own != "" {
+			r.pack(strings.Split(own, "\n"))
+			return
+		}
+	}
+	if reason := literal(s.reason, valueMost); reason.Text != "" {
+		r.add(block{Type: "section", Text: reason})
+	}
 	r.pack(s.lines(n, totalMost-r.width()-100))
+}
+
+// brief is an alert's sentence without the end that Kibana gives each: its severity and its rule, which stand
+// elsewhere.
+func brief(it notice.Item) string {
+	if at := strings.LastIndex(it.Reason, " created "+it.Severity.String()+" alert "); at > 0 {
+		return it.Reason[:at]
+	}
+	return it.Reason
+}
+
+// whereWho is the one host and the one user that all alerts have.
+func (s summary) whereWho(n notice.Notice) string {
+	if n.Count > len(n.Items) || s.bare {
+		return ""
+	}
+	out := ""
+	if len(s.hosts) == 1 {
+		if host := code(s.hosts[0], shortMost); host != "" {
+			out += " on " + host
+		}
+	}
+	if len(s.users) == 1 {
+		if user := code(s.users[0], shortMost); user != "" {
+			out += " by " + user
+		}
+	}
+	return out
+}
+
+// manyState is how bad, since when, and what became of some.
+func manyState(n notice.Notice) []string {
+	state := []string{severityWord(n.Severity), period(n.Since, n.Until)}
+	stands := n.Stands()
+	if stands.Over() {
+		word := "*All over*"
+		switch n.Count {
+		case stands.Resolved:
+			word = "*All resolved*"
+		case stands.Closed:
+			word = "*All closed*"
+		case stands.Withdrawn:
+			word = "*All withdrawn*: what came late undid them"
+		}
+		state = append([]string{word}, state...)
+		if n.Severity != alert.SeverityUnknown {
+			state[1] = "was " + strings.ToLower(look(n.Severity).word)
+		}
+	}
+	if n.Repeat {
+		state = append(state, ":repeat: still open")
+	}
+	if some := standing(stands); some != "" && !(stands.Over() && !strings.Contains(some, ",")) {
+		state = append(state, some)
+	}
+	return state
+}
+
+// standing says what became of some alerts; nothing while all are open.
+func standing(s notice.Standing) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		word string
+	}{{s.Acknowledged, "acknowledged"}, {s.Resolved, "resolved"}, {s.Closed, "closed"}, {s.Withdrawn, "withdrawn"}} {
+		if p.n > 0 {
+			parts = append(parts, number(p.n)+" "+p.word)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// storm is the live message of many alerts that share some fields:
+//
+//	● Rule name — 340 alerts
+//	High · today 10:02:11 – 10:45:02 · 12 hosts, 3 users
+//	host.name            alerts
+//	web-01  ████████████    140
+//	db-1    █████            60
+//	and 10 more with 140 alerts
+//	▌ highest risk score 73 · details in the thread
+func (r *rendering) storm(n notice.Notice) {
+	s := summarise(n)
+	name, to := s.title(n)
+	state := manyState(n)
+	var spread []string
+	for _, t := range n.Tops[:min(len(n.Tops), topsMost)] {
+		if d := max(t.Distinct, len(t.Values)); d > 0 {
+			spread = append(spread, plural(d, t.Field))
+		}
+	}
+	if len(spread) > 0 {
+		state = append(state, strings.Join(spread, ", "))
+	}
+	r.head(title(n, link(to, name, urlMost)), state)
+	if n.Body != "" {
+		if own := body(n.Body, bodyMost/2); own != "" {
+			r.pack(strings.Split(own, "\n"))
+		}
+	} else if len(n.Items) > 0 && len(s.rules) == 1 {
+		if reason := literal(n.Items[len(n.Items)-1].Reason, valueMost); reason.Text != "" {
+			r.add(block{Type: "section", Text: reason})
+		}
+	}
+	if lines := s.tallyLines(n); len(lines) > 0 {
+		r.pack(lines)
+	}
+	for _, t := range n.Tops[:min(len(n.Tops), topsMost)] {
+		if b := topBlock(t, n.Count, min(sectionMost, totalMost-r.width()-2000)); b != "" {
+			r.add(block{Type: "section", Text: mrkdwn(b), Expand: true})
+		}
+	}
+	var parts []string
+	if v := risk(s.risk); v != "" {
+		parts = append(parts, "Highest risk score *"+v+"*")
+	}
+	parts = append(parts, attack(n.Items))
+	if s.ruleURL != "" && s.ruleURL != to {
+		parts = append(parts, link(s.ruleURL, "Rule", listURLMost))
+	}
+	if len(n.Thread) > 0 {
+		parts = append(parts, ":thread: details in the thread")
+	}
+	r.foot(color(n), parts, n.Note)
+}
+
+const topsMost = 3
+
+// plural counts the values of a field in people's words.
+func plural(n int, field string) string {
+	switch field {
+	case "host.name":
+		return counted(n, "host")
+	case "user.name":
+		return counted(n, "user")
+	case "rule.name":
+		return counted(n, "rule")
+	case "source.ip":
+		return counted(n, "source")
+	case "destination.ip":
+		return counted(n, "destination")
+	}
+	if n == 1 {
+		return "1 value of " + inline(field, labelMost)
+	}
+	return number(n) + " values of " + inline(field, labelMost)
 }
 
 // summary is what the alerts of a notice have in common.
@@ -58,6 +209,8 @@ type summary struct {
 	url          string // of the first alert
 	severities   int
 	risk         float64
+	bare         bool   // some alert has no host or no user
+	reason       string // the sentence of all alerts, where it is the same
 }
 
 func summarise(n notice.Notice) summary {
@@ -70,6 +223,7 @@ func summarise(n notice.Notice) summary {
 		s.rules = addNew(s.rules, it.Rule)
 		s.hosts = addNew(s.hosts, it.Host)
 		s.users = addNew(s.users, it.User)
+		s.bare = s.bare || it.Host == "" || it.User == ""
 		severities[it.Severity] = true
 		s.risk = max(s.risk, it.Risk)
 		if s.ruleURL == "" {
@@ -80,6 +234,9 @@ func summarise(n notice.Notice) summary {
 		}
 	}
 	s.severities = len(severities)
+	if len(n.Items) > 1 && !slices.ContainsFunc(n.Items, func(it notice.Item) bool { return it.Reason != n.Items[0].Reason }) {
+		s.reason = brief(n.Items[0])
+	}
 	if len(s.rules) > 1 {
 		s.ruleURL = ""
 	}
@@ -150,6 +307,9 @@ func (s summary) fields(n notice.Notice) []*text {
 		one, many string
 		all       []string
 	}{{"Host", "Hosts", s.hosts}, {"User", "Users", s.users}} {
+		if len(names.all) == 1 && s.whereWho(n) != "" { // it is in the title
+			continue
+		}
 		var shown []string
 		for _, v := range names.all {
 			if c := code(v, shortMost); c != "" {
@@ -231,8 +391,8 @@ func (s summary) line(n notice.Notice, it notice.Item, d detail) string {
 	if it.Count > 1 {
 		add("×" + number(it.Count))
 	}
-	if d.reason > 0 {
-		add(inline(it.Reason, d.reason))
+	if d.reason > 0 && s.reason == "" {
+		add(inline(brief(it), d.reason))
 	}
 	if d.linked {
 		if _, ok := target(it.URL); ok {
@@ -242,7 +402,11 @@ func (s summary) line(n notice.Notice, it notice.Item, d detail) string {
 	if it.Late {
 		add(":hourglass: late")
 	}
-	add(status(it.Status))
+	if over := outcome(it); over != "" {
+		add(over)
+	} else {
+		add(status(it.Status))
+	}
 	if len(parts) == 0 {
 		add(ruleName(it.Rule, d.rule))
 	}

@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"flag"
+	"html"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"tocsin/internal/blockkit"
 	"tocsin/internal/notice"
 )
 
@@ -37,7 +39,7 @@ func TestNoticesLookAsAgreed(t *testing.T) {
 			}
 			r := render(n, "")
 			got := jsonOf(t, map[string]any{"text": r.text, "blocks": r.blocks, "attachments": r.attachments})
-			judge(t, r)
+			judge(t, r, rungBy(n)...)
 			if *update {
 				a.Files = append(a.Files[:1], txtar.File{Name: "message.json", Data: []byte(got)})
 				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
@@ -158,6 +160,60 @@ func BenchmarkRender(b *testing.B) {
 		looks := render(n, "")
 		if _, err := json.Marshal(message{Channel: n.Channel, Text: looks.text, Blocks: looks.blocks, Attachments: looks.attachments, Parse: "none"}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// With TOCSIN_MESSAGES set to a directory, the golden messages are written there as a page to look at.
+func TestMessagesCanBeLookedAt(t *testing.T) {
+	dir := os.Getenv("TOCSIN_MESSAGES")
+	files, err := filepath.Glob("testdata/render/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	var page strings.Builder
+	for _, file := range files {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m struct {
+			Text                string
+			Blocks, Attachments json.RawMessage
+		}
+		if err := json.Unmarshal(a.Files[1].Data, &m); err != nil {
+			t.Fatal(err)
+		}
+		shown, err := blockkit.Read(m.Text, m.Blocks, m.Attachments).HTML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(shown), `href="https://evil`) {
+			t.Errorf("%s: a link that is not ours: %s", file, shown)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		page.WriteString("<section id=" + name + "><h2>" + html.EscapeString(strings.TrimSpace(string(a.Comment))) + "</h2>" + string(shown) + "</section>\n")
+	}
+	if dir == "" {
+		return
+	}
+	style, err := os.ReadFile("../demo/assets/page.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []string{"light", "dark"} {
+		css := string(style)
+		if mode == "dark" {
+			css = strings.Replace(css, "@media (prefers-color-scheme: dark)", "@media all", 1)
+		}
+		out := "<!doctype html><meta charset=utf-8><style>" + blockkit.Style + css + `
+html, body { height: auto; overflow: visible; display: block; }
+body { padding: 1em 2em; width: 60em; }
+section { border-bottom: 1px solid var(--line); padding: .6em 0 .9em; }
+h2 { font-size: .75rem; font-weight: 400; color: var(--soft); margin-bottom: .5em; }
+</style><body>` + page.String()
+		if err := os.WriteFile(filepath.Join(dir, "messages-"+mode+".html"), []byte(out), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

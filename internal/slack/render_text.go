@@ -15,11 +15,25 @@ import (
 func plainText(n notice.Notice, most int, links bool) string {
 	s := summarise(n)
 	head := headline(n, s)
+	if line := escalation(n.Escalation); line != "" {
+		head = strings.ReplaceAll(strings.ReplaceAll(line, ":rotating_light: ", ""), "*", "") + ": " + head
+	}
 	if prefix := inline(n.Prefix, prefixMost); prefix != "" {
 		head = prefix + " " + head
 	}
 	var lines []string
-	if len(n.Items) == 1 && n.Count == 1 {
+	switch {
+	case n.Kind == notice.KindHealth && n.Health != nil:
+		for _, line := range []string{inline(n.Health.Text, reasonMost/2), inline(n.Health.Hint, noteMost)} {
+			if line != "" {
+				lines = append(lines, line)
+			}
+		}
+	case n.Kind == notice.KindSummary && n.Summary != nil:
+		lines = summaryText(n.Summary)
+	case n.Body != "":
+		lines = strings.Split(body(n.Body, most/2), "\n")
+	case len(n.Items) == 1 && n.Count == 1:
 		it := n.Items[0]
 		if reason := inline(it.Reason, min(reasonMost, most/2)); reason != "" {
 			head += ": " + reason
@@ -30,9 +44,12 @@ func plainText(n notice.Notice, most int, links bool) string {
 				lines = append(lines, link(it.URL, "Open in Kibana", most/4))
 			}
 		}
-	} else {
+	default:
 		for _, t := range digestTallies(n) {
 			lines = append(lines, "• "+number(t.Count)+" × "+ruleName(t.Rule, shortMost))
+		}
+		for _, t := range n.Tops[:min(len(n.Tops), topsMost)] {
+			lines = append(lines, topText(t))
 		}
 		for _, it := range n.Items {
 			lines = append(lines, textLine(s, it, links))
@@ -67,7 +84,48 @@ func stacked(head string, lines []string, n notice.Notice, most int) string {
 	return out
 }
 
+// summaryText is the short of a scheduled digest.
+func summaryText(s *notice.Summary) []string {
+	var lines []string
+	for _, r := range s.Rules[:min(len(s.Rules), talliesMost)] {
+		lines = append(lines, "• "+number(r.Count)+" × "+ruleName(r.Rule, shortMost))
+	}
+	for _, h := range s.Held[:min(len(s.Held), 5)] {
+		lines = append(lines, "held back: "+number(h.Count)+" "+inline(h.Reason, 120))
+	}
+	for _, q := range s.Silent[:min(len(s.Silent), 5)] {
+		lines = append(lines, "silent: "+inline(q.Source, shortMost))
+	}
+	return lines
+}
+
+// topText is one field of a storm in words.
+func topText(t notice.Top) string {
+	var parts []string
+	for _, v := range t.Values {
+		if name := inline(v.Value, 40); name != "" {
+			parts = append(parts, name+" "+number(v.Count))
+		}
+	}
+	rest := max(t.Distinct, len(t.Values)) - min(len(parts), 5)
+	out := inline(t.Field, labelMost) + ": " + strings.Join(parts[:min(len(parts), 5)], ", ")
+	if rest > 0 {
+		out += " and " + number(rest) + " more"
+	}
+	return out
+}
+
 func headline(n notice.Notice, s summary) string {
+	switch {
+	case n.Kind == notice.KindHealth && n.Health != nil:
+		head := "Tocsin: " + inline(n.Health.Part, nameMost)
+		if dated(n.Health.Ended) {
+			return "Over: " + head
+		}
+		return head
+	case n.Kind == notice.KindSummary && n.Summary != nil:
+		return strings.TrimSpace(string([]rune(inline(string(n.Summary.Period), 20))) + " digest: " + counted(n.Summary.Seen, "alert"))
+	}
 	word := look(n.Severity).word
 	if n.Severity != alert.SeverityUnknown {
 		word += ":"
@@ -87,10 +145,15 @@ func headline(n notice.Notice, s summary) string {
 		if user := inline(it.User, shortMost); user != "" {
 			head += " by " + user
 		}
-		if it.Status == alert.StatusAcknowledged || it.Status == alert.StatusClosed {
+		if what := outcomeWord(it); what != "" {
+			head = what + ", " + strings.ToLower(head[:1]) + head[1:]
+		} else if it.Status == alert.StatusAcknowledged {
 			head += " (" + string(it.Status) + ")"
 		}
 		return head
+	}
+	if n.Stands().Over() {
+		word = "Over, " + strings.ToLower(word)
 	}
 	name, _ := s.title(n)
 	head := word + " " + name
@@ -109,6 +172,21 @@ func headline(n notice.Notice, s summary) string {
 		}
 	}
 	return head
+}
+
+// outcomeWord is what became of an alert, in a word.
+func outcomeWord(it notice.Item) string {
+	switch {
+	case it.State == notice.StateResolved:
+		return "Resolved"
+	case it.State == notice.StateWithdrawn:
+		return "Withdrawn"
+	case it.State == notice.StateMerged:
+		return "Part of a longer alert"
+	case it.Status == alert.StatusClosed:
+		return "Closed"
+	}
+	return ""
 }
 
 func digestTallies(n notice.Notice) []notice.Tally {
