@@ -98,7 +98,6 @@ func parsePages() map[string]*template.Template {
 func (w *Web) routePages(home http.Handler) {
 	w.page(Page{Method: "GET", Path: "/assets/", Open: true, Handle: serveAsset})
 	w.page(Page{Method: "POST", Path: "/theme", Open: true, Handle: w.theme})
-	w.page(Page{Method: "GET", Path: "/search", Role: account.Viewer, Handle: w.searchPage})
 	w.page(Page{Method: "GET", Path: "/delivery", Role: account.Viewer, Handle: w.delivery})
 	if home == nil {
 		w.page(Page{Method: "GET", Path: "/{$}", Open: true, Handle: w.root})
@@ -107,11 +106,18 @@ func (w *Web) routePages(home http.Handler) {
 
 // root is the search for those who ask for a page, and for programs what this is.
 func (w *Web) root(rw http.ResponseWriter, r *http.Request) {
-	switch {
-	case !wantsPage(r):
+	if !wantsPage(r) {
 		w.banner(rw, r)
-	case w.admitPage(rw, r, account.Viewer):
-		w.searchPage(rw, r)
+		return
+	}
+	home := w.delivery
+	for _, p := range w.pages {
+		if p.Path == "/search" {
+			home = p.Handle
+		}
+	}
+	if w.admitPage(rw, r, account.Viewer) {
+		home(rw, r)
 	}
 }
 
