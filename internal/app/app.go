@@ -30,13 +30,14 @@ import (
 	"tocsin/internal/obs"
 	"tocsin/internal/outbox"
 	"tocsin/internal/rule"
+	"tocsin/internal/saved"
 	"tocsin/internal/slack"
 	"tocsin/internal/store"
 	"tocsin/internal/web"
 )
 
 // Migrations are the tables of all rooms. Their order is the order in which they are made.
-var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations, detect.Migrations, account.Migrations)
+var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations, detect.Migrations, account.Migrations, saved.Migrations)
 
 // Options say what to run.
 type Options struct {
@@ -189,11 +190,16 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.accounts, err = newAccounts(cfg, db, o.Log); err != nil {
 		return a, err
 	}
+	searches, closeAll, err := searchPart(cfg, db, a.engine, nil, o.Log)
+	if err != nil {
+		return a, err
+	}
+	a.onClose("sources of searches", closeAll)
 	a.metrics = newGauges(a.ledger, notices, registry)
 	a.web, err = web.New(web.Options{
 		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
 		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(a.lookups.all), Logs: logs, Local: local,
-		Accounts: a.accounts, Access: accessOf(cfg), Home: o.Home, Log: o.Log,
+		Accounts: a.accounts, Access: accessOf(cfg), Parts: []web.Part{searches}, Home: o.Home, Log: o.Log,
 	})
 	if err != nil {
 		return a, err
