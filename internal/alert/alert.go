@@ -38,6 +38,9 @@ type Rule struct {
 	Owner       string   `json:"owner,omitempty"`   // who looks after the rule
 	Runbook     string   `json:"runbook,omitempty"` // a link to what to do about its alerts
 	Guide       string   `json:"guide,omitempty"`   // the same as text
+	// GroupBy are the fields by which the rule has its alerts grouped, "..." alone for not at all; nil leaves it
+	// to the route.
+	GroupBy []string `json:"group_by,omitempty"`
 }
 
 // Threat is one ATT&CK tactic and, where the rule names one, one technique under it. A

@@ -21,14 +21,6 @@ type ruleset struct {
 	definition string
 }
 
-// sameAgainAfter is the rule's, or its window where it is judged per window.
-func (r *ruleset) sameAgainAfter() time.Duration {
-	if r.rule.SameAgainAfter == 0 && r.search.kind == rangeWise {
-		return r.rule.Window
-	}
-	return r.rule.SameAgainAfter
-}
-
 // base is what all alerts of a rule have in common.
 func (r *ruleset) base(s *Stored) alert.Alert {
 	a := alert.Alert{
@@ -36,7 +28,7 @@ func (r *ruleset) base(s *Stored) alert.Alert {
 		Time: time.Unix(0, s.FirstEnd).UTC(), Event: time.Unix(0, s.First).UTC(),
 		Rule: alert.Rule{
 			Name: r.rule.Name, ID: r.rule.ID, Type: string(r.search.kind), Description: r.rule.Description, Version: s.Rule,
-			References: r.rule.References, Owner: r.rule.Owner, Runbook: r.rule.Runbook, Guide: r.rule.Guide,
+			References: r.rule.References, Owner: r.rule.Owner, Runbook: r.rule.Runbook, Guide: r.rule.Guide, GroupBy: r.rule.GroupBy,
 		},
 		Severity: r.rule.Severity.Fixed, Risk: r.rule.Risk.Fixed, Tags: r.rule.Tags,
 		MergedInto: alert.ID(s.MergedInto), Withdrawn: s.Withdrawn, Updated: store.Time(s.Updated), Late: s.Late,

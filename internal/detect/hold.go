@@ -56,7 +56,7 @@ func (e *evaluation) hold(s *Stored, a *alert.Alert, at int64) error {
 		if err != nil {
 			return err
 		}
-		after := e.rule.sameAgainAfter()
+		after := e.rule.rule.SameAgainAfter
 		apart := time.Duration(at/1000-last.at) * time.Microsecond
 		if ok && last.id != s.ID && int(a.Severity) <= last.severity && apart.Abs() < after {
 			return hold(sameAgain, alert.Suppressed, fmt.Sprintf("the same as %s of %s%s: same_again_after is %s",
@@ -98,7 +98,7 @@ func (e *evaluation) stillGrowing(s *Stored, a *alert.Alert) error {
 		}
 		return nil
 	}
-	r, after := e.rule.rule, e.rule.sameAgainAfter()
+	r, after := e.rule.rule, e.rule.rule.SameAgainAfter
 	last := cmp.Or(s.Said, s.FirstEnd/1000)
 	if after <= 0 || time.Duration(s.LastEnd/1000-last)*time.Microsecond < after {
 		return nil
@@ -123,7 +123,7 @@ func (e *evaluation) stillGrowing(s *Stored, a *alert.Alert) error {
 // same is the name of what makes alerts the same, with its fields; "" where nothing does, for the rule has no such
 // time or the alert lacks one of the fields.
 func (e *evaluation) same(fields alert.Fields) (name string, facts []string, err error) {
-	if e.rule.sameAgainAfter() <= 0 {
+	if e.rule.rule.SameAgainAfter <= 0 {
 		return "", nil, nil
 	}
 	by := e.rule.rule.DedupeBy

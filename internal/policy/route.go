@@ -93,14 +93,32 @@ func (r *Route) channel(f *fields) (channel, by string) {
 	return r.Channel, ""
 }
 
+// groupedBy is the route as it groups an alert whose rule says itself how its alerts are grouped, with the id of that
+// rule: alerts of others stay out of its groups.
+func (r *Route) groupedBy(a *alert.Alert) (route *Route, rule string) {
+	by := a.Rule.GroupBy
+	if len(by) == 0 {
+		return r, ""
+	}
+	own := *r
+	if own.Solo = slices.Equal(by, []string{"..."}); !own.Solo {
+		own.GroupBy = by
+	}
+	return &own, a.Rule.ID
+}
+
 // verdict is what the route does with an alert.
 func (r *Route) verdict(now time.Time, f *fields) Verdict {
+	r, own := r.groupedBy(f.alert)
 	channel, by := r.channel(f)
 	v := Verdict{Channel: channel, By: f.group(r), Path: r.Path, route: r}
 	if r.Solo {
 		v.Group = key("solo", r.Path, string(f.alert.ID))
 	} else {
 		parts := []string{"group", r.Path, channel}
+		if own != "" {
+			parts = append(parts, "rule", own)
+		}
 		for _, fact := range v.By {
 			parts = append(parts, fact.Name, fact.Value)
 		}
