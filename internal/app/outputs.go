@@ -1,9 +1,12 @@
 package app
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
+	"tocsin/internal/check"
 	"tocsin/internal/config"
 	"tocsin/internal/notify"
 	"tocsin/internal/outbox"
@@ -52,3 +55,26 @@ func Outputs(cfg *config.Config, log *slog.Logger) ([]*notify.Output, error) {
 	}
 	return all, nil
 }
+
+// checkOutputs connects to each output, and says nothing there.
+func checkOutputs(ctx context.Context, cfg *config.Config, log *slog.Logger) []check.Finding {
+	outputs, err := Outputs(cfg, log)
+	if err != nil {
+		return []check.Finding{{Part: "notify", Place: cfg.Place("notify"), Problem: true, Text: err.Error()}}
+	}
+	var findings []check.Finding
+	for i, o := range outputs {
+		f := check.Finding{Part: "notify " + cfg.Notify[i].Name, Place: cfg.Place(fmt.Sprintf("notify[%d]", i))}
+		within, cancel := context.WithTimeout(ctx, outputPatience)
+		what, err := o.Reach(within)
+		cancel()
+		if f.Text = what; err != nil {
+			f.Problem, f.Text, f.Hint = true, err.Error(), "Messages would wait until it can be reached."
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+// outputPatience is how long an output may take to answer.
+const outputPatience = 10 * time.Second

@@ -183,6 +183,9 @@ func names(aliases []kibana.Alias) []string {
 }
 
 func (c *Check) slack(ctx context.Context, add func(Finding)) {
+	if c.o.Slack == nil && len(c.o.Config.Notify) > 0 {
+		return
+	}
 	if c.o.Slack == nil {
 		add(Finding{
 			Part: "slack", Warning: true, Text: "alerts are kept and nothing is sent: Slack is not configured",
@@ -200,7 +203,7 @@ func (c *Check) slack(ctx context.Context, add func(Finding)) {
 
 // Channels are the channels that the routes name, each once.
 func Channels(r config.Route) []string {
-	out := r.Channels()
+	out := slices.DeleteFunc(r.Channels(), func(name string) bool { return strings.HasPrefix(name, config.OutputPrefix) })
 	slices.Sort(out)
 	return out
 }

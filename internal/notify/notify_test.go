@@ -126,7 +126,10 @@ func TestAnswersDecide(t *testing.T) {
 			var r *notice.RejectedError
 			return errors.As(err, &r) && r.Scope == notice.ScopeChannel
 		}},
-		"moved": {func(w http.ResponseWriter) { w.Header().Set("Location", "https://elsewhere.example"); w.WriteHeader(302) }, func(err error) bool {
+		"moved": {func(w http.ResponseWriter) {
+			w.Header().Set("Location", "https://elsewhere.example")
+			w.WriteHeader(302)
+		}, func(err error) bool {
 			var r *notice.RejectedError
 			return errors.As(err, &r)
 		}},
@@ -283,7 +286,7 @@ func mailServer(t *testing.T, verdict string) (port int, got func() string) {
 }
 
 func speak(c net.Conn, verdict string, keep func(string)) {
-	defer c.Close() //nolint:errcheck // a test's connection
+	defer c.Close()                                       //nolint:errcheck // a test's connection
 	say := func(s string) { io.WriteString(c, s+"\r\n") } //nolint:errcheck // as above
 	say("220 mail.test ESMTP")
 	r := bufio.NewReader(c)
