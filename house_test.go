@@ -54,6 +54,7 @@ var rooms = map[string]string{
 	"internal/check":    "internal/alert internal/notice internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
 	"internal/store":    "",
 	"internal/account":  "internal/store",
+	"internal/saved":    "internal/store",
 	"internal/config":   "internal/duration internal/nearest internal/query internal/wording internal/yamltext",
 	"internal/web": "internal/account internal/alert internal/check internal/config internal/duration internal/forecast internal/ledger internal/logstore internal/notice " +
 		"internal/outbox internal/policy internal/query internal/rule internal/saved internal/slack internal/blockkit internal/tuning",
