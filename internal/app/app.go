@@ -33,11 +33,12 @@ import (
 	"tocsin/internal/saved"
 	"tocsin/internal/slack"
 	"tocsin/internal/store"
+	"tocsin/internal/tuning"
 	"tocsin/internal/web"
 )
 
 // Migrations are the tables of all rooms. Their order is the order in which they are made.
-var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations, detect.Migrations, account.Migrations, saved.Migrations)
+var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations, detect.Migrations, account.Migrations, saved.Migrations, tuning.Migrations)
 
 // Options say what to run.
 type Options struct {
@@ -230,7 +231,7 @@ func (a *App) URL() string {
 	if a.config.TLS() {
 		scheme = "https://"
 	}
-	return scheme + a.listener.Addr().String() + "/"
+	return scheme + reachable(a.listener.Addr()) + "/"
 }
 
 // Close gives back everything New took, last first. Run must have returned.
