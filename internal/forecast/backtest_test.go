@@ -110,7 +110,9 @@ func (l *channelLog) texts() []string {
 		}
 		all = append(all, line{l.at[key], fmt.Sprintf("%s %s %d", n.Channel, kind, n.Count)})
 	}
-	slices.SortFunc(all, func(a, b line) int { return a.at.Truncate(time.Second).Compare(b.at.Truncate(time.Second))*2 + strings.Compare(a.text, b.text) })
+	slices.SortFunc(all, func(a, b line) int {
+		return a.at.Truncate(time.Second).Compare(b.at.Truncate(time.Second))*2 + strings.Compare(a.text, b.text)
+	})
 	out := []string{}
 	for _, one := range all {
 		out = append(out, one.at.UTC().Truncate(5*time.Second).Format(time.TimeOnly)+" "+one.text)

@@ -4,7 +4,6 @@
 package forecast
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -23,10 +22,8 @@ type Options struct {
 	Policy func() *policy.Policy
 	// Replay makes a source of documents in memory, each the JSON of one.
 	Replay func(documents []string) query.Backend
-	// Standing tells what detect knows of a rule, for Why; nil knows nothing.
-	Standing func(ctx context.Context, rule string) (detect.Standing, error)
-	// Alert tells what became of an alert, for Why; nil knows none.
-	Alert func(ctx context.Context, id string) (Fate, bool, error)
+	// Detect runs the rules, and tells Why what they found; nil where none runs.
+	Detect *detect.Detector
 	// Now is the wall clock; nil is the system's.
 	Now func() time.Time
 }
