@@ -25,6 +25,7 @@ var rooms = map[string]string{
 	"internal/duration": "",
 	"internal/blockkit": "",
 	"internal/wording":  "",
+	"internal/chart":    "internal/notice",
 	"internal/yamltext": "",
 
 	"internal/parse":             "internal/row",
@@ -50,7 +51,7 @@ var rooms = map[string]string{
 	"internal/policy":   "internal/alert internal/notice internal/query",
 	"internal/outbox":   "internal/notice internal/store",
 	"internal/notify":   "internal/alert internal/notice",
-	"internal/slack":    "internal/alert internal/notice internal/jsonscan",
+	"internal/slack":    "internal/alert internal/chart internal/notice internal/jsonscan internal/wording",
 	"internal/check":    "internal/alert internal/notice internal/config internal/kibana internal/elastic internal/ledger internal/outbox internal/slack",
 	"internal/store":    "",
 	"internal/account":  "internal/store",
