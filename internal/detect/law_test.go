@@ -30,6 +30,7 @@ import (
 	"tocsin/internal/row"
 	"tocsin/internal/rule"
 	"tocsin/internal/store"
+	"tocsin/internal/tuning"
 )
 
 // event is a document of a test: when it happened, when it is taken in, and about whom.
@@ -162,7 +163,7 @@ func (p *process) run(ctx context.Context) []ledger.Entry {
 			p.t.Fatal(err)
 		}
 	}
-	db, err := store.Open(context.Background(), store.Options{Dir: p.dir, Migrations: slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, detect.Migrations)})
+	db, err := store.Open(context.Background(), store.Options{Dir: p.dir, Migrations: slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, tuning.Migrations, detect.Migrations)})
 	must(err)
 	defer func() { must(db.Close()) }()
 	log := slog.New(slog.DiscardHandler)

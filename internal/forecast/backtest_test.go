@@ -29,6 +29,7 @@ import (
 	"tocsin/internal/query/files"
 	"tocsin/internal/rule"
 	"tocsin/internal/store"
+	"tocsin/internal/tuning"
 )
 
 // event is a document of a test.
@@ -286,7 +287,7 @@ func live(t *testing.T, dir, text string, events []event, route policy.Route, ed
 			t.Fatal(err)
 		}
 	}
-	db, err := store.Open(context.Background(), store.Options{Dir: dir, Migrations: slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, detect.Migrations)})
+	db, err := store.Open(context.Background(), store.Options{Dir: dir, Migrations: slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, tuning.Migrations, detect.Migrations)})
 	must(err)
 	defer func() { must(db.Close()) }()
 	log := slog.New(slog.DiscardHandler)

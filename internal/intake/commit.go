@@ -25,6 +25,11 @@ func (i *Intake) Commit(ctx context.Context, b alert.Batch) (next time.Time, err
 		}
 		contents = append(contents, c)
 	}
+	return i.commit(ctx, b, contents, nil)
+}
+
+// commit takes in a batch, made ready, and whatever else is to happen in its transaction.
+func (i *Intake) commit(ctx context.Context, b alert.Batch, contents []ledger.Content, also func(*commit) error) (next time.Time, err error) {
 	i.once.Lock()
 	defer i.once.Unlock()
 	began := time.Now()
@@ -32,12 +37,32 @@ func (i *Intake) Commit(ctx context.Context, b alert.Batch) (next time.Time, err
 	err = i.db.Update(ctx, func(tx *store.Tx) error {
 		now := time.Now().Round(0) // by the wall alone, as everything stored is
 		c = &commit{Intake: i, tx: tx, now: now, stepped: now.Before(i.last) || i.last.IsZero(), open: newOpen(tx), revised: map[notice.Key]bool{}}
+		var err error
+		if c.policy, c.set, c.changes, err = i.tuned.with(tx, i.policy, now); err != nil {
+			return err
+		}
+		for _, content := range contents {
+			if err := c.inhibit(content); err != nil {
+				return err
+			}
+		}
 		for _, content := range contents {
 			if err := c.take(content); err != nil {
 				return err
 			}
 		}
+		if also != nil {
+			if err := also(c); err != nil {
+				return err
+			}
+		}
+		if err := c.turn(); err != nil {
+			return err
+		}
 		if err := c.flush(); err != nil {
+			return err
+		}
+		if err := c.escalations(); err != nil {
 			return err
 		}
 		if err := c.keep(b); err != nil {
@@ -48,10 +73,13 @@ func (i *Intake) Commit(ctx context.Context, b alert.Batch) (next time.Time, err
 				return err
 			}
 		}
-		next, err = c.open.save()
+		next, err = c.soonest()
 		return err
 	})
 	if err != nil {
+		if also != nil {
+			return time.Time{}, err
+		}
 		if b.Source == "" {
 			return time.Time{}, fmt.Errorf("flush groups: %w", err)
 		}
@@ -81,11 +109,31 @@ func (c *commit) wrote(b alert.Batch) bool {
 	return c.fresh+c.updated+c.queued+len(c.open.groups)+len(c.open.digests) > 0 || b.State != nil
 }
 
+// soonest keeps what is open, and tells when something is due next.
+func (c *commit) soonest() (time.Time, error) {
+	next, err := c.open.save()
+	if err != nil {
+		return next, err
+	}
+	for _, of := range []func() (time.Time, error){c.nextTurn, c.nextEscalation} {
+		at, err := of()
+		if err != nil {
+			return next, err
+		}
+		next = sooner(next, at)
+	}
+	return next, nil
+}
+
 // commit is one transaction under way.
 type commit struct {
 	*Intake
 	tx      *store.Tx
 	now     time.Time
+	policy  *policy.Policy // with what people set
+	set     *policy.Set
+	changes int64 // of what people set
+	turned  bool  // something began or ended that silences or hides alerts
 	open    *open
 	revised map[notice.Key]bool // notices that name an alert whose content changed
 	fresh   int
@@ -100,7 +148,7 @@ func (c *commit) take(a ledger.Content) error {
 	if err != nil || change == ledger.Same {
 		return err
 	}
-	verdict, err := c.policy.Judge(c.now, a.Alert)
+	verdict, err := c.judge(a.Alert)
 	if err != nil {
 		return err
 	}
@@ -111,6 +159,11 @@ func (c *commit) take(a ledger.Content) error {
 	c.updated++
 	if err := ledger.Update(c.tx, a, stands.Seq); err != nil {
 		return err
+	}
+	if a.Status == alert.StatusClosed || !a.Ended.IsZero() || stands.Ongoing && !a.Ongoing {
+		if err := c.uninhibit(a.ID); err != nil {
+			return err
+		}
 	}
 	if a.MergedInto != "" {
 		return c.merge(a, stands)
@@ -274,7 +327,10 @@ func (c *commit) post(g *policy.Group) error {
 		return err
 	}
 	c.queued++
-	return outbox.Put(c.tx, n, c.now)
+	if err := outbox.Put(c.tx, n, c.now); err != nil {
+		return err
+	}
+	return c.escalate(g, key)
 }
 
 func (c *commit) edit(g *policy.Group) error {
@@ -342,7 +398,7 @@ func (c *commit) hold(g *policy.Group) error {
 	}
 	d.Waiting += count
 	c.open.setDigest(d)
-	return nil
+	return c.escalate(g, d.Key)
 }
 
 func (c *commit) stepDigest(d *policy.Digest) error {

@@ -54,6 +54,7 @@ type Intake struct {
 	log     *slog.Logger
 	report  func(part string, err error, hint string)
 	metrics *metrics
+	tuned   tuned
 
 	timer chan struct{} // says that something may be due earlier than the timer loop knows
 	once  sync.Mutex    // one commit at a time

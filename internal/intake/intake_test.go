@@ -25,6 +25,7 @@ import (
 	"tocsin/internal/policy"
 	"tocsin/internal/query"
 	"tocsin/internal/store"
+	"tocsin/internal/tuning"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -116,7 +117,7 @@ func newHouse(t testing.TB, dir string, c *channel, root policy.Route, sources .
 			t.Fatal(err)
 		}
 	}
-	h.db, err = store.Open(context.Background(), store.Options{Dir: dir, Migrations: slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations)})
+	h.db, err = store.Open(context.Background(), store.Options{Dir: dir, Migrations: slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, tuning.Migrations)})
 	must()
 	log := slog.New(slog.DiscardHandler)
 	rules, err := policy.New(policy.Options{Root: root, Edits: c.Edits})

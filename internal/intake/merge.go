@@ -65,7 +65,7 @@ func (c *commit) merge(a ledger.Content, stands ledger.Standing) error {
 	if !into.Waiting() {
 		return nil
 	}
-	verdict, err := c.policy.Judge(c.now, &whole)
+	verdict, err := c.judge(&whole)
 	if err != nil {
 		return err
 	}

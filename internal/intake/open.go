@@ -29,6 +29,27 @@ CREATE TABLE open_digests (
 	serial  BIGINT NOT NULL,
 	body    BLOB
 );
+`}, {ID: "intake/2", SQL: `
+CREATE TABLE inhibitors (
+	key   TEXT NOT NULL,
+	alert TEXT NOT NULL,
+	until BIGINT NOT NULL,
+	PRIMARY KEY (key, alert)
+);
+CREATE INDEX inhibitors_alert ON inhibitors (alert);
+CREATE TABLE escalations (
+	notice TEXT NOT NULL,
+	grp    TEXT NOT NULL,
+	due    BIGINT NOT NULL,
+	body   BLOB NOT NULL,
+	PRIMARY KEY (notice, grp)
+);
+CREATE INDEX escalations_due ON escalations (due);
+CREATE TABLE looks (
+	name    TEXT PRIMARY KEY,
+	at      BIGINT NOT NULL,
+	changes BIGINT NOT NULL
+);
 `}}
 
 // open reads and writes the open groups and digests within one commit. Only what the commit touches is
