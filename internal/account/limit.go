@@ -67,8 +67,11 @@ func (l *limits) give(name, address string) {
 
 // wait is how long until the key has a try, 0 where it has one.
 func (l *limits) wait(key string, now time.Time, burst int, every time.Duration) time.Duration {
-	debt := l.full[key].Sub(now)
-	return max(0, debt-time.Duration(burst-1)*every)
+	full, ok := l.full[key]
+	if !ok || !full.After(now) {
+		return 0
+	}
+	return max(0, full.Sub(now)-time.Duration(burst-1)*every)
 }
 
 func (l *limits) charge(key string, now time.Time, every time.Duration) {

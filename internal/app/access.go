@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -47,6 +49,15 @@ func (a *App) SetupToken(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	return a.accounts.NeedSetup(ctx)
+}
+
+// reachable is an address as a browser of this machine can ask for it.
+func reachable(addr net.Addr) string {
+	at, err := netip.ParseAddrPort(addr.String())
+	if err != nil || !at.Addr().IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort("localhost", strconv.Itoa(int(at.Port())))
 }
 
 // listen takes the listen address, behind TLS where there is a certificate.
