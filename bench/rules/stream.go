@@ -44,7 +44,7 @@ func (b *bench) open(ctx context.Context, index string) (*stream, error) {
 	return s, s.cluster.Ask(ctx, http.MethodPut, "/"+index, body, nil)
 }
 
-// document is one of the time at, by chance.
+// document is one of the time at, by chance, as it is taken in a second later.
 func (s *stream) document(at time.Time) map[string]any {
 	host, user, outcome := s.dice.IntN(hosts), fmt.Sprintf("user-%03d", s.dice.IntN(users)), "failure"
 	switch n := s.dice.IntN(1000); {
@@ -58,7 +58,7 @@ func (s *stream) document(at time.Time) map[string]any {
 	ip := fmt.Sprintf("10.%d.%d.%d", s.dice.IntN(4), s.dice.IntN(256), s.dice.IntN(256))
 	return map[string]any{
 		"@timestamp": at.UTC().Format("2006-01-02T15:04:05.000Z"),
-		"event":      map[string]any{"ingested": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "action": "ssh_login", "outcome": outcome},
+		"event":      map[string]any{"ingested": at.Add(time.Second).UTC().Format("2006-01-02T15:04:05.000Z"), "action": "ssh_login", "outcome": outcome},
 		"user":       map[string]any{"name": user}, "host": map[string]any{"name": fmt.Sprintf("web-%02d", host)},
 		"source": map[string]any{"ip": ip, "port": 1024 + s.dice.IntN(60000)}, "message": fmt.Sprintf("Failed password for %s from %s port 22 ssh2", user, ip),
 	}

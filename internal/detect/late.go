@@ -12,7 +12,7 @@ import (
 
 // arrivals are what a source took in lately, looked up once for all rules that run about then.
 type arrivals struct {
-	asked time.Time
+	asked time.Time // by the process's own clock, which never steps
 	// until is up to when, by the source's own time of ingest, it looked, in microseconds; 0 where nothing came.
 	until int64
 	// since is from when on, by the same time, before up to which event time.
@@ -26,9 +26,8 @@ type arrivals struct {
 
 // covers reports whether arrivals tell what was taken in since a time and happened before another. Those that tell of
 // no event when it was taken in tell it of one time only.
-func (a *arrivals) covers(since int64, before, now time.Time, exactly bool) bool {
-	age := now.Sub(a.asked)
-	return age >= 0 && age < newestFor && (since == a.since || !exactly && since > a.since) && !before.After(a.before)
+func (a *arrivals) covers(since int64, before time.Time, exactly bool) bool {
+	return !a.asked.IsZero() && time.Since(a.asked) < newestFor && (since == a.since || !exactly && since > a.since) && !before.After(a.before)
 }
 
 // forever is after every time of ingest.
@@ -70,14 +69,14 @@ func (d *Detector) arrivals(ctx context.Context, set *ruleset, b query.Backend, 
 		return arrivals{}, ctx.Err()
 	}
 	s := set.source
-	if a.last.covers(one.since, one.before, now, s.Late != nil) {
+	if a.last.covers(one.since, one.before, s.Late != nil) {
 		return a.last, nil
 	}
 	ask := wanted{min(one.since, all.since), all.before.Add(arrivalsSlack)}
 	if all.before.Before(one.before) {
 		ask.before = one.before.Add(arrivalsSlack)
 	}
-	next := arrivals{asked: now, since: ask.since, before: ask.before}
+	next := arrivals{asked: time.Now(), since: ask.since, before: ask.before}
 	switch {
 	case s.Late != nil:
 		next.since = one.since

@@ -21,7 +21,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tocsin_rule_runs_total", Help: "Runs of rules, by kind (due, catch_up) and result (ok, error)."}, []string{"kind", "result"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tocsin_rule_start_lag_seconds", Help: "How long after its turn a rule began to run.", Buckets: []float64{.01, .05, .1, .5, 1, 2, 5, 10, 30, 60, 300},
+			Name: "tocsin_rule_start_lag_seconds", Help: "How long after its turn a rule began to run.", Buckets: []float64{.01, .05, .1, .2, .5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300},
 		}),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tocsin_rule_run_seconds", Help: "How long a run of a rule took.", Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 60, 300},
