@@ -44,6 +44,7 @@ func (r *ruleset) ofDocument(s *Stored, d *document) (alert.Alert, error) {
 	if d.ID != "" {
 		a.SourceID = d.ID
 	}
+	r.forwarded(&a, d)
 	a.Count = 1
 	fields, err := r.weigh(&a)
 	if err != nil {

@@ -69,7 +69,7 @@ func (e *evaluation) documents(found []document) error {
 		if !e.rule.rule.Schedule.Runs.Contains(time.Unix(0, d.At)) {
 			continue
 		}
-		id := documentID(e.rule.rule.ID, e.rule.source.Name, d.Index, d.ID, d.Row)
+		id := e.rule.idOf(d)
 		_, known, err := e.past.episode(id)
 		if err != nil {
 			return err
@@ -204,7 +204,11 @@ func (e *evaluation) single(span Span, windows []Window) error {
 				parts := strings.Split(p.key, "\x00")
 				row, err := strconv.Atoi(parts[len(parts)-1])
 				if err == nil && len(parts) == 3 {
-					return documentID(e.rule.rule.ID, e.rule.source.Name, parts[0], parts[1], row+try)
+					d := document{Sample: Sample{Index: parts[0], ID: parts[1]}, Row: row + try}
+					if try == 0 && len(derived[p]) == 1 {
+						d.Columns = derived[p][0].Best.Row
+					}
+					return e.rule.idOf(&d)
 				}
 			}
 			if e.rule.search.kind == rangeWise {
@@ -304,6 +308,7 @@ func (e *evaluation) update(s *Stored, before *Stored) error {
 
 func (e *evaluation) stamp(s *Stored, a *alert.Alert) {
 	a.Updated = store.Time(s.Updated)
+	older(a)
 	a.Late = s.Late
 	e.result.episodes = append(e.result.episodes, *s)
 	e.alerts = append(e.alerts, *a)

@@ -143,7 +143,9 @@ func (e *examining) document1(ctx context.Context) error {
 		for i, n := range names {
 			d.Columns = append(d.Columns, Column{n, string(r.Get(i).AppendJSON(nil))})
 		}
-		name := documentID(e.set.rule.ID, e.set.source.Name, e.document.Index, id, rows)
+		of := d
+		of.ID = id
+		name := e.set.idOf(&of)
 		e.x.ids = append(e.x.ids, name)
 		rows++
 		if e.x.Alert != nil {

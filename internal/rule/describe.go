@@ -81,6 +81,16 @@ var described = section(
 		),
 	},
 	key{
+		name: "kibana", doc: "The rule of Kibana that this one is the same as: what both find is one alert.",
+		shape: section(
+			key{name: "uuid", shape: oneLine, doc: "The id of the rule in Kibana 8 and later, as in the address of its page."},
+			key{name: "rule_id", shape: oneLine, doc: "The rule_id, of which Kibana 7.14 to 7.17 make the ids of alerts."},
+			key{name: "space", shape: pattern("^[a-z0-9_-]+$", "is not the id of a Kibana space"), preset: "default", doc: "The id of the Kibana space the rule is in."},
+			key{name: "type", shape: words("query", "new_terms", "threshold"), doc: "The type of the rule in Kibana, checked against the search; query also stands for saved_query, and eql of single events. Without one it follows from the search."},
+			key{name: "detections", shape: oneLine, doc: "The name of the detections that forward the alerts of the space. Without one it is SOURCE/SPACE."},
+		),
+	},
+	key{
 		name: "enabled", shape: either(&shape{form: boolForm}, words("shadow")), preset: true,
 		doc: "Whether the rule runs; with shadow it runs and its alerts are kept, and said to no one.",
 	},

@@ -293,6 +293,7 @@ func (d *decoder) search(n *node, r *Rule) {
 	}
 	r.Kind, r.By = q.Kind(), q.By()
 	d.columns(n, r, q)
+	d.kibana(n, r, q)
 	for _, w := range q.Warnings() {
 		at, said := d.told(v, "search", w)
 		d.warn(at, said)

@@ -72,8 +72,10 @@ type Rule struct {
 	// Message makes the sentence of an alert; nil leaves it to whoever makes the alert.
 	Message  *Message
 	Schedule Schedule
-	Enabled  State
-	Tests    []Test
+	// Kibana is the rule of Kibana that this one is the same as; nil for a rule of its own.
+	Kibana  *Kibana
+	Enabled State
+	Tests   []Test
 
 	// Warnings are what works but is probably not meant, in the order of the text.
 	Warnings []Problem
