@@ -80,12 +80,16 @@ func (d *Detector) arrivals(ctx context.Context, set *ruleset, b query.Backend, 
 	switch {
 	case s.Late != nil:
 		next.since = one.since
-		open, n, until, err := s.Late(ctx, indices, one.since, ask.before)
+		before := ask.before
+		if set.search.timeField != s.timeField() { // the source knows of its own time only
+			before = now.Add(100 * 365 * 24 * time.Hour)
+		}
+		open, n, until, err := s.Late(ctx, indices, one.since, before)
 		if err != nil {
 			return arrivals{}, err
 		}
 		next.open, next.none, next.until = open, n == 0, until
-	case s.Hold != nil && ask.since != forever:
+	case s.Hold != nil && ask.since != forever && set.rule.TimestampFallback == "":
 		held, n, newest, err := s.Hold(ctx, b, Lately{
 			From: set.search.from, Ingested: s.ingestedField(), Since: micro(ask.since).Truncate(time.Millisecond), TimeField: set.search.timeField, Before: ask.before,
 		})

@@ -60,6 +60,8 @@ type stream struct {
 	// names are the fields that the source says it has, and indices how many; nil where it does not tell.
 	names   []string
 	indices int
+	// instead opens another source.
+	instead func(ctx context.Context, indices []string) (query.Backend, error)
 }
 
 // telling is a source that tells what it has.
@@ -72,7 +74,10 @@ type telling struct {
 func (t *telling) Names(context.Context, []string, []string) ([]string, error) { return t.names, nil }
 func (t *telling) Indices(context.Context, []string) (int, error)              { return t.indices, nil }
 
-func (s *stream) open(ctx context.Context, _ []string) (query.Backend, error) {
+func (s *stream) open(ctx context.Context, indices []string) (query.Backend, error) {
+	if s.instead != nil {
+		return s.instead(ctx, indices)
+	}
 	s.mu.Lock()
 	down, slow := s.down, s.slow
 	s.mu.Unlock()

@@ -155,7 +155,7 @@ func (s *search) findDocuments(ctx context.Context, b query.Backend, span Span, 
 
 // timeOf is the time of a document, in nanoseconds since 1970.
 func (s *search) timeOf(document string) (int64, error) {
-	at, ok, err := query.TimeOf(document, s.timeField)
+	at, ok, err := query.TimeOfEither(document, s.timeField, s.rule.TimestampFallback)
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("read the time of a document: %w", err)
@@ -258,6 +258,9 @@ func (s *search) findRows(ctx context.Context, b query.Backend, tick int64, now 
 
 // stream runs a query. What is not exact is not judged: it would be silently wrong.
 func (s *search) stream(ctx context.Context, q *query.Query, o query.RunOptions, f *found, each func(names []string, r *query.Row) error) error {
+	if s.rule.TimestampFallback != "" {
+		o.Backend = query.Fallback(o.Backend, s.timeField, s.rule.TimestampFallback)
+	}
 	var names []string
 	outcome, err := q.Stream(ctx, o, query.Sink{
 		Columns: func(n []string) error {
@@ -280,6 +283,9 @@ func (s *search) stream(ctx context.Context, q *query.Query, o query.RunOptions,
 // happened before a time and, where the source stamps them, that it took in from another on.
 func (s *search) ingested(ctx context.Context, b query.Backend, events string, stamped bool, from, before, now time.Time, each func(event int64)) error {
 	text := fmt.Sprintf("%s | search %s < %q | fields %s", events, s.timeField, before.Format(time.RFC3339Nano), s.timeField)
+	if other := s.rule.TimestampFallback; other != "" {
+		text = fmt.Sprintf("%s | fields %s, %s", events, s.timeField, other)
+	}
 	o := query.Options{TimeField: s.timeField, Now: now, Lookups: s.lookups}
 	if stamped {
 		o.TimeField, o.Earliest = s.ingest, from.Truncate(time.Millisecond)
@@ -290,8 +296,11 @@ func (s *search) ingested(ctx context.Context, b query.Backend, events string, s
 	}
 	return s.stream(ctx, q, query.RunOptions{Backend: b}, &found{}, func(_ []string, r *query.Row) error {
 		v := r.Get(0)
+		if v.IsNull() {
+			v = r.Get(1) // the fallback
+		}
 		for i := range v.Len() {
-			if t, ok := v.At(i).AsTime(); ok {
+			if t, ok := v.At(i).AsTime(); ok && t < before.UnixNano() {
 				each(t)
 			}
 		}

@@ -308,3 +308,6 @@ func (r *reader) csv(in io.Reader) error {
 		}
 	}
 }
+
+// Streams says that all of it is read, each time, and that standard input is read once.
+func (b *Backend) Streams() bool { return true }
