@@ -63,6 +63,7 @@ func NewPage(slack *Slack, opts PageOptions) http.Handler {
 	mux.HandleFunc("GET /{$}", p.show("page.html"))
 	mux.HandleFunc("GET /messages", p.show("live"))
 	mux.HandleFunc("GET /events", p.events)
+	mux.HandleFunc("GET /files/{id}", p.picture)
 	mux.HandleFunc("GET /page.css", asset("page.css", "text/css; charset=utf-8", blockkit.Style))
 	mux.HandleFunc("GET /page.js", asset("page.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /icon.svg", asset("icon.svg", "image/svg+xml"))
@@ -182,6 +183,7 @@ type messageView struct {
 	EditCount   int
 	Part, Parts int
 	Reactions   []template.HTML
+	Files       []SlackFile
 	Replies     []messageView
 }
 
@@ -258,7 +260,7 @@ func viewMessage(t thread) messageView {
 	m := t.SlackMessage
 	v := messageView{
 		ID: "m" + strings.ReplaceAll(m.TS, ".", "-"), App: m.App, Person: m.Via == "person", Hook: m.Via == "webhook", At: m.At.Local(),
-		Content: blockkit.Read(m.Text, m.Blocks, m.Attachments), EditCount: m.EditCount, Part: m.Part, Parts: m.Parts,
+		Content: blockkit.Read(m.Text, m.Blocks, m.Attachments), Files: m.Files, EditCount: m.EditCount, Part: m.Part, Parts: m.Parts,
 	}
 	for _, e := range m.Edits {
 		old := editView{Until: e.Until.Local(), Content: blockkit.Read(e.Text, e.Blocks, e.Attachments)}

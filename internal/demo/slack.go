@@ -101,6 +101,7 @@ type Slack struct {
 	byKey    map[string][]*message
 	byClient map[string]*message
 	windows  map[string]*window
+	files    map[string]*file
 	posts    int
 	edits    int
 	requests []SlackRequest
@@ -138,6 +139,7 @@ func NewSlack(opts SlackOptions) *Slack {
 		byKey:    map[string][]*message{},
 		byClient: map[string]*message{},
 		windows:  map[string]*window{},
+		files:    map[string]*file{},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -183,18 +185,20 @@ func channelID(name string) string {
 
 // methods are the Web API methods the stand-in knows.
 var methods = map[string]method{
-	"api.test":              {run: (*Slack).apiTest, open: true},
-	"auth.test":             {run: (*Slack).authTest},
-	"chat.postMessage":      {run: (*Slack).postMessage, scope: "chat:write", tier: tierPost, json: true},
-	"chat.update":           {run: (*Slack).update, scope: "chat:write", tier: tier3, json: true},
-	"chat.delete":           {run: (*Slack).delete, scope: "chat:write", tier: tier3, json: true},
-	"reactions.add":         {run: (*Slack).addReaction, scope: "reactions:write", tier: tier3, json: true},
-	"conversations.history": {run: (*Slack).history, tier: tier3},
-	"conversations.replies": {run: (*Slack).replies, tier: tier3},
-	"conversations.info":    {run: (*Slack).info, tier: tier3},
-	"conversations.join":    {run: (*Slack).join, scope: "channels:join", tier: tier3, json: true},
-	"conversations.list":    {run: (*Slack).list, tier: tier2},
-	"users.info":            {run: (*Slack).userInfo, scope: "users:read", tier: tier4},
+	"api.test":                     {run: (*Slack).apiTest, open: true},
+	"auth.test":                    {run: (*Slack).authTest},
+	"chat.postMessage":             {run: (*Slack).postMessage, scope: "chat:write", tier: tierPost, json: true},
+	"chat.update":                  {run: (*Slack).update, scope: "chat:write", tier: tier3, json: true},
+	"chat.delete":                  {run: (*Slack).delete, scope: "chat:write", tier: tier3, json: true},
+	"reactions.add":                {run: (*Slack).addReaction, scope: "reactions:write", tier: tier3, json: true},
+	"conversations.history":        {run: (*Slack).history, tier: tier3},
+	"conversations.replies":        {run: (*Slack).replies, tier: tier3},
+	"conversations.info":           {run: (*Slack).info, tier: tier3},
+	"conversations.join":           {run: (*Slack).join, scope: "channels:join", tier: tier3, json: true},
+	"conversations.list":           {run: (*Slack).list, tier: tier2},
+	"files.getUploadURLExternal":   {run: (*Slack).uploadURL, scope: "files:write", tier: tier4, json: true},
+	"files.completeUploadExternal": {run: (*Slack).completeUpload, scope: "files:write", tier: tier4, json: true},
+	"users.info":                   {run: (*Slack).userInfo, scope: "users:read", tier: tier4},
 }
 
 // method is one Web API method.
@@ -210,6 +214,10 @@ type method struct {
 func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := s.now()
 	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+	if strings.HasPrefix(r.URL.Path, "/upload/v1/") {
+		s.upload(w, r)
+		return
+	}
 	name, api := strings.CutPrefix(r.URL.Path, "/api/")
 	if !api && !strings.HasPrefix(r.URL.Path, "/services/") {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -376,6 +384,7 @@ func ServeSlack(ctx context.Context, l net.Listener, opts SlackOptions) error {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", slack)
 	mux.Handle("/services/", slack)
+	mux.Handle("/upload/", slack)
 	mux.HandleFunc("GET /inspect/messages", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		out := json.NewEncoder(w)

@@ -35,6 +35,7 @@ type call struct {
 	at      time.Time
 	method  string
 	path    string
+	origin  string // scheme and host, as the caller wrote them
 	secret  string
 	token   *SlackToken
 	args    map[string]arg
@@ -64,7 +65,7 @@ var argName = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
 
 // readCall reads a request. The call is never nil; the refusal says what is wrong with the request.
 func readCall(w http.ResponseWriter, r *http.Request, method string) (*call, *refusal) {
-	c := &call{method: method, path: r.URL.Path, args: map[string]arg{}}
+	c := &call{method: method, path: r.URL.Path, origin: origin(r), args: map[string]arg{}}
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		c.secret = strings.TrimSpace(bearer)
 	}
@@ -85,6 +86,13 @@ func readCall(w http.ResponseWriter, r *http.Request, method string) (*call, *re
 		}
 	}
 	return c, bad
+}
+
+func origin(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 func (c *call) readArgs(r *http.Request, body []byte) *refusal {

@@ -46,6 +46,7 @@ type SlackMessage struct {
 	Deleted     time.Time       `json:"deleted,omitzero"`
 	Reactions   []string        `json:"reactions,omitempty"`
 	Replies     int             `json:"replies,omitempty"`
+	Files       []SlackFile     `json:"files,omitempty"`
 }
 
 // SlackEdit is what a message was until an edit replaced it.
