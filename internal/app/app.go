@@ -196,11 +196,16 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, err
 	}
 	a.onClose("sources of searches", closeAll)
+	forecasts, closeAll, err := forecastPart(cfg, a.rules, a.detect, db, rules, a.lookups.all, a.engine, o.Log)
+	if err != nil {
+		return a, err
+	}
+	a.onClose("sources of forecasts", closeAll)
 	a.metrics = newGauges(a.ledger, notices, registry)
 	a.web, err = web.New(web.Options{
 		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
 		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(a.lookups.all), Logs: logs, Local: local,
-		Accounts: a.accounts, Access: accessOf(cfg), Parts: []web.Part{searches}, Home: o.Home, Log: o.Log,
+		Accounts: a.accounts, Access: accessOf(cfg), Parts: []web.Part{searches, forecasts}, Home: o.Home, Log: o.Log,
 	})
 	if err != nil {
 		return a, err

@@ -138,7 +138,10 @@ func (f *Forecaster) backtest(ctx context.Context, a Ask) (*Backtest, error) {
 	if a.Zone == nil {
 		a.Zone = time.UTC
 	}
-	decide := f.options.Policy()
+	decide, err := f.options.Policy(ctx)
+	if err != nil {
+		return nil, err
+	}
 	t := &tally{ask: &a, said: newMessages(decide), index: map[alert.ID]int{}}
 	offline := &detect.Offline{
 		Rule: a.Rule, Source: source, Lookups: f.options.Lookups(), From: a.From, To: a.To, Replay: f.options.Replay, Progress: a.Progress,

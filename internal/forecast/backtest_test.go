@@ -242,7 +242,7 @@ func forecaster(t testing.TB, route policy.Route, edits bool, s detect.Source) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := forecast.New(forecast.Options{Sources: []detect.Source{s}, Policy: func() *policy.Policy { return decide }, Replay: replay})
+	f, err := forecast.New(forecast.Options{Sources: []detect.Source{s}, Policy: func(context.Context) (*policy.Policy, error) { return decide, nil }, Replay: replay})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@
 package forecast
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -18,8 +19,8 @@ type Options struct {
 	Sources []detect.Source
 	// Lookups gives the tables that searches may name; nil for none.
 	Lookups func() map[string]*query.Table
-	// Policy gives what decides about alerts now.
-	Policy func() *policy.Policy
+	// Policy gives what decides about alerts now, and all that people set which a rule is to be judged with.
+	Policy func(ctx context.Context) (*policy.Policy, error)
 	// Replay makes a source of documents in memory, each the JSON of one.
 	Replay func(documents []string) query.Backend
 	// Detect runs the rules, and tells Why what they found; nil where none runs.

@@ -27,7 +27,7 @@ func (w *asked) ofAlert(ctx context.Context, x *detect.Examination) error {
 		return nil
 	}
 	if x.Alert != nil {
-		if err := w.ofHeld(x.Alert); err != nil {
+		if err := w.ofHeld(ctx, x.Alert); err != nil {
 			return err
 		}
 	}
@@ -168,7 +168,7 @@ func (w *asked) ofMade(ctx context.Context, made []detect.Made) error {
 }
 
 // ofHeld says what would keep the alert back.
-func (w *asked) ofHeld(a *alert.Alert) error {
+func (w *asked) ofHeld(ctx context.Context, a *alert.Alert) error {
 	fields, err := a.Fields()
 	if err != nil {
 		return err
@@ -186,7 +186,11 @@ func (w *asked) ofHeld(a *alert.Alert) error {
 			"it lies outside the hours in which the rule runs: %s", runs)
 		return nil
 	}
-	v, err := w.forecaster.options.Policy().Judge(w.now, a)
+	decide, err := w.forecaster.options.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := decide.Judge(w.now, a)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,147 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"tocsin/internal/config"
+	"tocsin/internal/detect"
+	"tocsin/internal/elastic"
+	"tocsin/internal/forecast"
+	"tocsin/internal/policy"
+	"tocsin/internal/query"
+	"tocsin/internal/query/files"
+	"tocsin/internal/rule"
+	"tocsin/internal/store"
+	"tocsin/internal/tuning"
+	"tocsin/internal/web"
+)
+
+// forecastPart makes what tells what rules would have said, over the sources of the configuration, and how to close
+// what it connects.
+func forecastPart(
+	cfg *config.Config, rules *rule.Library, detector *detect.Detector, db *store.DB, decide *policy.Policy, tables func() Tables, engine *engine, log *slog.Logger,
+) (web.Part, func() error, error) {
+	var clients []*elastic.Client
+	closeAll := func() error {
+		for _, c := range clients {
+			c.Close()
+		}
+		return nil
+	}
+	o := forecast.Options{Lookups: tables, Policy: tuned(db, decide), Replay: replay, Detect: detector}
+	for i := range cfg.Sources {
+		s := &cfg.Sources[i]
+		if s.Kind == config.Embedded {
+			continue
+		}
+		timeout := s.SearchTimeout
+		if timeout == 0 {
+			timeout = searchTimeout
+		}
+		client, err := newClient(s, log, timeout)
+		if err != nil {
+			return nil, nil, errors.Join(err, closeAll())
+		}
+		clients = append(clients, client)
+		o.Sources = append(o.Sources, detect.Source{Name: s.Name, IngestedField: s.IngestedField, Open: opener(client, s.Indices)})
+	}
+	if engine != nil {
+		o.Sources = append(o.Sources, detect.Source{Name: engine.name, Precision: time.Nanosecond, Open: engine.backend})
+	}
+	f, err := forecast.New(o)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("make forecasts: %w", err), closeAll())
+	}
+	return web.Forecasts(web.ForecastOptions{Forecaster: f, Rules: rules, Sources: SourceNames(cfg), Lookups: tables}), closeAll, nil
+}
+
+// tuned is the policy with the exceptions in force now, as if they always had been: what they leave out would be left
+// out from now on. Silences are of their time, and no part of a rule.
+func tuned(db *store.DB, decide *policy.Policy) func(ctx context.Context) (*policy.Policy, error) {
+	return func(ctx context.Context) (*policy.Policy, error) {
+		var exceptions []policy.Tuning
+		err := db.View(ctx, func(tx *store.Tx) error {
+			live, err := tuning.Live(tx, time.Now())
+			for _, t := range live {
+				if t.Kind == policy.Exception {
+					t.From = time.Time{}
+					exceptions = append(exceptions, t)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read exceptions: %w", err)
+		}
+		return decide.With(policy.NewSet(exceptions)), nil
+	}
+}
+
+// replay is a source of documents in memory.
+func replay(documents []string) query.Backend {
+	return &files.Backend{Main: files.Input{Path: "-", Reader: strings.NewReader(strings.Join(documents, "\n"))}}
+}
+
+// mostLine bounds one line of an answer.
+const mostLine = 64 << 20
+
+// Lines sends a body as JSON, and hands over the lines of the answer one by one. Errors are those of Send.
+func (c *Client) Lines(ctx context.Context, path string, in any, each func(line []byte) error) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/x-ndjson")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask tocsin: %w", err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	if resp.StatusCode != http.StatusOK {
+		answer, err := io.ReadAll(io.LimitReader(resp.Body, mostLine))
+		if err != nil {
+			return fmt.Errorf("ask tocsin: %w", err)
+		}
+		return refused(resp, answer)
+	}
+	s := bufio.NewScanner(resp.Body)
+	s.Buffer(nil, mostLine)
+	for s.Scan() {
+		if err := each(s.Bytes()); err != nil {
+			return err
+		}
+	}
+	if err := s.Err(); err != nil {
+		return fmt.Errorf("ask tocsin: %w", err)
+	}
+	return nil
+}
+
+// refused is the error of an answer that says no.
+func refused(resp *http.Response, answer []byte) error {
+	var failure struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(answer, &failure) != nil || failure.Error == "" {
+		failure.Error = resp.Status + ": " + string(bytes.TrimSpace(answer[:min(200, len(answer))]))
+	}
+	if resp.StatusCode == http.StatusBadRequest {
+		return &InputError{Err: errors.New(failure.Error)}
+	}
+	return &StatusError{Status: resp.StatusCode, Text: failure.Error}
+}
