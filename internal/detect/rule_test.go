@@ -223,12 +223,12 @@ func TestABrokenRuleIsNamedAndDisturbsNoOther(t *testing.T) {
 		events := several(20, func(i int) event { return after(time.Duration(i+1)*time.Minute, "u", i) })
 		p := newProcess(t, dir, events,
 			"name: broken\nevery: 1m\nsource: nowhere\nsearch: 'event.action: ssh_login'",
-			"name: fails\nevery: 1m\nsearch: 'event.action: ssh_login | eval first=1 | count by user.name | where count > 0 | fields count'",
+			"name: fails\nevery: 1m\nsearch: 'from gone event.action: ssh_login | count by user.name | where count > 0'",
 			"name: works\nevery: 1m\nsearch: 'event.action: ssh_login'",
 		)
 		entries = p.live(30 * time.Minute)
 		reports := p.reports()
-		if got := reports["rule runs"]; !strings.Contains(got, "rule r: there is no source \"nowhere\"") || !strings.Contains(got, "the search drops the columns first and last") {
+		if got := reports["rule runs"]; !strings.Contains(got, "rule r: there is no source \"nowhere\"") || !strings.Contains(got, `there is no dataset "gone"`) {
 			t.Errorf("reported: %s", got)
 		}
 	})

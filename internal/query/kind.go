@@ -1,6 +1,8 @@
 package query
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -202,4 +204,51 @@ func TimeOf(document, field string) (ns int64, ok bool, err error) {
 		}
 	}
 	return 0, false, nil
+}
+
+// Untold is the pipe that takes away, or changes, the columns in which a windowed search tells when what it found
+// was: a rule needs them. ok is false where they stay.
+func (q *Query) Untold() (w Warning, ok bool) {
+	if q.Kind() != Windowed {
+		return w, false
+	}
+	var times []string
+	found, told := "", false
+	for _, s := range q.plan.Steps {
+		if times == nil {
+			switch p := s.Pipe.(type) {
+			case *pipe.Stats:
+				times, found = []string{"first", "last"}, "stats"
+			case *pipe.Spike, *pipe.Sequence:
+				times, found = []string{"first", "last"}, p.Name()
+			case *pipe.Missing:
+				times, found = []string{"last"}, p.Name()
+			case *pipe.NewTerms, *pipe.Changed:
+				return w, false
+			}
+		}
+		if !told { // an aggregation has them after its last judge
+			told = times != nil && !slices.ContainsFunc(times, func(name string) bool { return !s.Out.Has(name) })
+			continue
+		}
+		at := s.Pipe.Span()
+		w = Warning{Text: q.text, Start: min(at.Pos, len(q.text)), End: min(at.End, len(q.text))}
+		for _, name := range times {
+			if sets(s.Pipe, name) {
+				w.Message = fmt.Sprintf("%s changes the column %s, in which %s tells when what it found was: give the new column another name", s.Pipe.Name(), name, found)
+				return w, true
+			}
+			if !s.Out.Open && !s.Out.Has(name) {
+				w.Message = fmt.Sprintf("%s drops the column %s, in which %s tells when what it found was: keep it", s.Pipe.Name(), name, found)
+				return w, true
+			}
+		}
+	}
+	return Warning{}, false
+}
+
+// sets reports whether a pipe gives a column a value of its own.
+func sets(p pipe.Pipe, column string) bool {
+	e, ok := p.(*pipe.Eval)
+	return ok && slices.ContainsFunc(e.Sets, func(s pipe.Set) bool { return s.Field.Name == column })
 }

@@ -95,3 +95,34 @@ func TestDocumentsComeWithRowsThatStillAreOne(t *testing.T) {
 		t.Errorf("rows: %+v", result.Rows)
 	}
 }
+
+func TestWhatTakesTheTimesOfWindowsAwayIsNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"* | count by u over 5m | search count > 3":                                  "",
+		"* | count by u over 5m | search count > 3 | fields u, count":                "fields drops the column first",
+		"* | count by u over 5m | search count > 3 | fields - last":                  "fields drops the column last",
+		"* | count by u over 5m | table u, first, last":                              "",
+		"* | count by u over 5m | rename first as began":                             "rename drops the column first",
+		"* | count by u over 5m | eval last = 3":                                     "eval changes the column last",
+		"* | eval first = 1 | count by u over 5m | where count > 3 | fields - count": "",
+		"* | missing by u over 5m | table u, last":                                   "",
+		"* | missing by u over 5m | table u":                                         "table drops the column last",
+		"* | spike by u factor=2 baseline=1h | fields u, count":                      "fields drops the column first",
+		"* | sequence by u maxspan=5m [a:1] [b:1] | fields u, first":                 "fields drops the column last",
+		"* | newterms u over 1d | table u":                                           "",
+		"* | count by u | sort u | fields u":                                         "",
+		"* | where a > 1 | table a":                                                  "",
+	} {
+		q, err := query.Compile(text, query.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, lost := q.Untold()
+		if lost != (want != "") || !strings.HasPrefix(got.Message, want) {
+			t.Errorf("%s: %q, %v", text, got.Message, lost)
+		}
+		if lost && !strings.HasPrefix(strings.TrimSpace(text[got.Start:]), strings.Fields(want)[0]) {
+			t.Errorf("%s: it is at %q", text, text[got.Start:got.End])
+		}
+	}
+}

@@ -49,6 +49,7 @@ type Options struct {
 
 // Query is a compiled query. It is read-only and may run many times at once.
 type Query struct {
+	text    string // as it was written
 	plan    *plan.Query
 	lookups map[string]*Table
 }
@@ -64,7 +65,7 @@ func Compile(text string, o Options) (*Query, error) {
 	if err != nil {
 		return nil, compileError(text, err)
 	}
-	return &Query{plan: p, lookups: o.Lookups}, nil
+	return &Query{text: text, plan: p, lookups: o.Lookups}, nil
 }
 
 // compileError makes the door's error of those below.

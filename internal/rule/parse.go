@@ -292,6 +292,10 @@ func (d *decoder) search(n *node, r *Rule) {
 		return
 	}
 	r.Kind, r.By = q.Kind(), q.By()
+	if m, lost := q.Untold(); lost {
+		at, said := d.told(v, "search", m)
+		d.problem(at, said)
+	}
 	d.columns(n, r, q)
 	d.kibana(n, r, q)
 	for _, w := range q.Warnings() {
