@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tocsin/internal/account"
+	"tocsin/internal/alert"
 	"tocsin/internal/check"
 	"tocsin/internal/config"
 	"tocsin/internal/detect"
@@ -157,7 +158,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return a, err
 	}
-	detections, closeAll, err := Detections(cfg, o.Log, registry)
+	detections, closeAll, err := Detections(cfg, (&standIns{rules: a.rules.All, sources: cfg.Sources}).of, o.Log, registry)
 	if err != nil {
 		return a, err
 	}
@@ -404,8 +405,9 @@ func newClient(s *config.Source, log *slog.Logger, timeout time.Duration) (*elas
 	return c, nil
 }
 
-// Detections makes the sources of detections, one client for each cluster, and tells how to close them all.
-func Detections(cfg *config.Config, log *slog.Logger, registry prometheus.Registerer) ([]*kibana.Source, func() error, error) {
+// Detections makes the sources of detections, one client for each cluster, and tells how to close them all. held gives,
+// for the name of each, why alerts of a rule are kept back; nil is none.
+func Detections(cfg *config.Config, held func(detections string) func(alert.Rule) *alert.Held, log *slog.Logger, registry prometheus.Registerer) ([]*kibana.Source, func() error, error) {
 	clients := map[string]*elastic.Client{}
 	var out []*kibana.Source
 	closeAll := func() error {
@@ -426,6 +428,9 @@ func Detections(cfg *config.Config, log *slog.Logger, registry prometheus.Regist
 		o := kibana.Options{
 			Name: d.Name, Client: client, Space: d.Space, Poll: d.Poll, Overlap: d.Overlap, Since: d.Since.Back, All: d.Since.All,
 			Sweep: d.Sweep, Log: log, Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"detections": d.Name}, registry),
+		}
+		if held != nil {
+			o.Held = held(d.Name)
 		}
 		if d.KibanaURL != nil {
 			o.KibanaURL = d.KibanaURL.String()

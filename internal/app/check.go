@@ -35,7 +35,7 @@ func Check(ctx context.Context, cfg *config.Config) (findings []check.Finding, e
 			return nil, err
 		}
 	}
-	detections, closeAll, err := Detections(cfg, log, registry)
+	detections, closeAll, err := Detections(cfg, nil, log, registry)
 	if err != nil {
 		return nil, err
 	}

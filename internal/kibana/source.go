@@ -37,6 +37,8 @@ type Options struct {
 	SweepEvery time.Duration
 	// KibanaURL is where people open Kibana; empty takes the links the documents carry.
 	KibanaURL string
+	// Held says why the alerts of a rule are kept back; nil, and a nil answer, keep back nothing.
+	Held func(alert.Rule) *alert.Held
 	// PageSize is how many documents one batch has at most; 0 is 120.
 	PageSize int
 	Log      *slog.Logger
@@ -284,6 +286,9 @@ func (s *Source) alerts(hits []elastic.Hit, late bool) ([]alert.Alert, error) {
 			return nil, err
 		}
 		a.Late = late
+		if s.o.Held != nil {
+			a.Held = s.o.Held(a.Rule)
+		}
 		if s.parser.untimed() {
 			s.state.Untimed = true
 		}
