@@ -203,10 +203,15 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	}
 	a.onClose("sources of forecasts", closeAll)
 	a.metrics = newGauges(a.ledger, notices, registry)
+	states, closeAll, err := sourceStates(cfg, a.engine, o.Version, o.Log)
+	if err != nil {
+		return a, err
+	}
+	a.onClose("sources asked how they are", closeAll)
 	a.web, err = web.New(web.Options{
 		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
 		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(a.lookups.all), Logs: logs, Local: local,
-		Accounts: a.accounts, Access: accessOf(cfg), Parts: []web.Part{searches, forecasts}, Home: o.Home, Log: o.Log,
+		Accounts: a.accounts, Access: accessOf(cfg), Parts: []web.Part{states, searches, forecasts}, Home: o.Home, Log: o.Log,
 	})
 	if err != nil {
 		return a, err

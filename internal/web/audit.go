@@ -23,9 +23,10 @@ func noted(r *http.Request, object, detail string) {
 	}
 }
 
-// logged adds a change to the log of changes before its answer goes out. A change that was refused is none.
+// logged adds a change to the log of changes before its answer goes out. A change that was refused is none, and
+// what a viewer may do changes nothing.
 func (w *Web) logged(route Route, next http.HandlerFunc) http.HandlerFunc {
-	if w.accounts == nil || route.Method == http.MethodGet || route.Reads || route.Logged {
+	if w.accounts == nil || route.Method == http.MethodGet || route.Reads || route.Logged || route.Role == account.Viewer {
 		return next
 	}
 	return func(rw http.ResponseWriter, r *http.Request) {

@@ -15,7 +15,7 @@ package web
 // The table checks the login, the role and the query's parameters (an unknown or ill-formed one is a 400), and
 // makes the OpenAPI document; 400, 401, 403 and 500 need not be listed. Handlers read the body with
 // body[ForecastRequest](rw, r, most), answer with answer or fail, and know who asks from who(r). What is no GET
-// goes into the log of changes (noted(r, object, detail) says more), unless Reads says that nothing changes.
+// and needs more than a viewer goes into the log of changes (noted(r, object, detail) says more), unless it Reads.
 // Schemas come from the Go types: json tags, `doc:"..."` for a description, `enum:"a,b"` for the values of a string.
 
 import (

@@ -78,6 +78,7 @@ func New(o Options) (*Web, error) {
 	w.mux.Handle("/metrics", o.Metrics)
 	w.routeDocument()
 	w.routeAlerts()
+	w.routeHealth()
 	if o.Rules != nil && o.Tests != nil {
 		w.routeRules(o.Rules, o.Tests)
 	}
