@@ -9,7 +9,7 @@ import (
 )
 
 // Fill has the notice name some alerts, first to last, and makes its Body where it has a Template. What is over
-// keeps the values that fired. Set everything else before.
+// keeps the values that fired. Set everything else before, but Thread, which it empties.
 func (n *Notice) Fill(alerts []alert.Alert) {
 	before := n.Items
 	n.Items = make([]Item, 0, len(alerts))
@@ -20,7 +20,7 @@ func (n *Notice) Fill(alerts []alert.Alert) {
 		n.Items = append(n.Items, itemOf(&alerts[k], fields))
 	}
 	Keep(before, n.Items)
-	n.Body, n.BodyError = "", ""
+	n.Body, n.BodyError, n.Thread = "", "", nil
 	if n.Template == "" {
 		return
 	}

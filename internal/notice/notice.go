@@ -66,7 +66,8 @@ type Notice struct {
 	Body string `json:"body,omitempty"`
 	// BodyError is why Template made none: the message is laid out as usual, and says so.
 	BodyError string `json:"body_error,omitempty"`
-	// Thread holds what is too long for the message: lines for a reply to it, where the service has threads.
+	// Thread holds what is too long for the message: the alerts that are new in this revision, for a reply to it
+	// where the service has threads. Best effort: a revision that is never said says no reply.
 	Thread []Item `json:"thread,omitempty"`
 
 	// Plain asks for text alone, shortened: the service refused the full layout.

@@ -35,6 +35,10 @@ type Options struct {
 	// Report takes each part's trouble and, with a nil error, its end. Nil reports nothing.
 	Report     func(part string, err error, hint string)
 	Registerer prometheus.Registerer // nil registers nothing
+	// Attach adds to a message what stands beside it, such as a picture; first tells that it was not an edit.
+	// It is called after the message was written down as said, at most once for each, and may fail. Nil adds
+	// nothing.
+	Attach func(ctx context.Context, n notice.Notice, said notice.Receipt, first bool) error
 }
 
 // Outbox sends what the database holds. Run must be called once.
@@ -49,6 +53,9 @@ type Outbox struct {
 	metrics  *metrics
 	pace     *pacer
 	holds    *holds
+
+	attach func(context.Context, notice.Notice, notice.Receipt, bool) error
+	beside chan attachment
 
 	wake   chan struct{}
 	mu     sync.Mutex
@@ -97,6 +104,8 @@ func New(o Options) (*Outbox, error) {
 		metrics: newMetrics(o.Registerer),
 		pace:    &pacer{every: o.Pace, next: map[string]time.Time{}},
 		holds:   &holds{at: map[string]time.Time{}, slow: map[string]time.Time{}},
+		attach:  o.Attach,
+		beside:  make(chan attachment, attachMost),
 		wake:    make(chan struct{}, 1),
 		busy:    map[string]bool{},
 	}, nil
@@ -127,6 +136,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 		}
 	}
 	var workers errgroup.Group
+	if o.attach != nil {
+		workers.Go(func() error { return o.runAttach(ctx) })
+	}
 	for ctx.Err() == nil {
 		open, err := o.dispatch(ctx, &workers)
 		if ctx.Err() == nil {
@@ -296,6 +308,7 @@ func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err erro
 		if len(results)+len(tasks) > 0 {
 			o.reportWrite(nil)
 		}
+		o.attachLater(results)
 		done = done || len(results) > 0
 		if len(tasks) == 0 && (n > 0 || len(results) == 0) {
 			return done, nil

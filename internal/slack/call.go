@@ -253,7 +253,7 @@ func (s *Sender) exchange(ctx context.Context, method, target, contentType strin
 	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("User-Agent", "tocsin")
-	if s.token != "" {
+	if s.token != "" && method != methodUpload {
 		req.Header.Set("Authorization", "Bearer "+s.token)
 	}
 	start := time.Now()

@@ -50,6 +50,7 @@ var scopes = []struct {
 	{"groups:history", LevelWarning, "in private channels, posts without an answer cannot be looked up"},
 	{"channels:read", LevelWarning, "public channels cannot be found by name"},
 	{"groups:read", LevelWarning, "private channels cannot be found by name"},
+	{"files:write", LevelWarning, "charts are drawn as text and not as pictures"},
 	{"channels:join", LevelWarning, "the app cannot join a public channel by itself"},
 }
 

@@ -22,7 +22,7 @@ func told(findings []Finding) string {
 }
 
 func TestCheckTellsAllAtOnce(t *testing.T) {
-	all := []string{"chat:write", "chat:write.public", "channels:history", "groups:history", "channels:read", "groups:read", "channels:join"}
+	all := []string{"chat:write", "chat:write.public", "channels:history", "groups:history", "channels:read", "groups:read", "channels:join", "files:write"}
 	without := func(names ...string) []string {
 		var out []string
 		for _, s := range all {

@@ -88,9 +88,10 @@ type Sender struct {
 	limits limits
 	ids    channelIDs
 
-	mu    sync.Mutex
-	self  identity            // who we are to Slack; zero until heard
-	spent map[notice.Key]bool // keys whose client_msg_id Slack ties to a message that is gone
+	mu      sync.Mutex
+	self    identity            // who we are to Slack; zero until heard
+	noFiles bool                // pictures cannot be shared
+	spent   map[notice.Key]bool // keys whose client_msg_id Slack ties to a message that is gone
 }
 
 // LogValue keeps secrets out of logs.
