@@ -133,6 +133,8 @@ type process struct {
 	t      testing.TB
 	dir    string
 	source *stream
+	others []detect.Source
+	shares bool // what runs together is shared
 	rules  []rule.Entry
 	now    func() time.Time
 	broken func() bool
@@ -172,9 +174,13 @@ func (p *process) run(ctx context.Context) []ledger.Entry {
 	must(err)
 	defer func() { must(db.Close()) }()
 	log := slog.New(slog.DiscardHandler)
+	logs := detect.Source{Name: "logs", Open: p.source.open, Precision: time.Nanosecond}
+	if p.shares {
+		logs.Share, logs.Hold = p.source.share, p.source.hold
+	}
 	d, err := detect.New(ctx, detect.Options{
 		DB: db, Rules: func() []rule.Entry { return p.rules }, Log: log, Workers: 4,
-		Sources: []detect.Source{{Name: "logs", Open: p.source.open, Precision: time.Nanosecond}},
+		Sources: append([]detect.Source{logs}, p.others...),
 		Now:     p.now, Report: p.report,
 	})
 	must(err)
@@ -404,6 +410,12 @@ func TestWhatStandsIsWhatOnePerfectRunFinds(t *testing.T) {
 }
 
 func (l life) live(t *testing.T, dir, search string, start time.Time) []string {
+	e := parseRule(t, "name: r\nsource: logs\nevery: 5m\nwindow: 10m\nlookback: 1m\nmax_alerts: 100000\nsearch: "+fmt.Sprintf("%q", search)+"\n")
+	return episodes(t, l.rules(t, dir, start, false, e), "user.name")
+}
+
+// rules lets rules live such a life, and gives what the ledger has in the end.
+func (l life) rules(t *testing.T, dir string, start time.Time, shares bool, rules ...rule.Entry) []ledger.Entry {
 	source := &stream{events: l.events, slow: l.slow}
 	offset, random := time.Duration(0), rand.New(rand.NewPCG(1, 2))
 	var mu sync.Mutex
@@ -419,7 +431,7 @@ func (l life) live(t *testing.T, dir, search string, start time.Time) []string {
 			defer mu.Unlock()
 			return time.Since(start) < 3*time.Hour && random.IntN(100) < l.breaks
 		},
-		rules: []rule.Entry{parseRule(t, "name: r\nsource: logs\nevery: 5m\nwindow: 10m\nlookback: 1m\nmax_alerts: 100000\nsearch: "+fmt.Sprintf("%q", search)+"\n")},
+		rules: rules, shares: shares,
 	}
 	stop, cancel := context.WithTimeout(context.Background(), whole)
 	defer cancel()
@@ -448,5 +460,5 @@ func (l life) live(t *testing.T, dir, search string, start time.Time) []string {
 		crash()
 	}
 	wg.Wait()
-	return episodes(t, entries, "user.name")
+	return entries
 }
