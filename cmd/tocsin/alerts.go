@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -121,11 +122,19 @@ func (cmd alertsShowCmd) Run(p *process, c *cli) error {
 }
 
 type alertsWhyCmd struct {
-	ID     string `arg:"" help:"The alert's id, the id of its document, or the beginning of either."`
+	ID     string `arg:"" help:"The alert's id, the id of its document, or the beginning of either. With --rule: a document's _id, a file that holds one, or - for standard input."`
+	Rule   string `help:"Say why this rule did not alert on a document: its id or name, or the file it is in." placeholder:"RULE"`
+	Index  string `help:"With --rule, the document's _index, where several hold the id." placeholder:"INDEX"`
 	Format string `help:"text or json." default:"text" enum:"text,json"`
 }
 
 func (cmd alertsWhyCmd) Run(p *process, c *cli) error {
+	if cmd.Rule != "" {
+		return cmd.document(p, c)
+	}
+	if cmd.Index != "" {
+		return wrongInput{errors.New("--index is of a document: name the rule with --rule too")}
+	}
 	client, err := c.connect(p)
 	if err != nil {
 		return err

@@ -12,14 +12,15 @@ import (
 )
 
 type rulesCmd struct {
-	List    rulesListCmd    `cmd:"" help:"List the rules there are, or those of the starter pack."`
-	Show    rulesShowCmd    `cmd:"" help:"Show one rule, or its versions."`
-	Enable  rulesEnableCmd  `cmd:"" help:"Turn a rule on; one of the starter pack becomes a rule of yours."`
-	Disable rulesDisableCmd `cmd:"" help:"Turn a rule off."`
-	Test    rulesTestCmd    `cmd:"" help:"Run the tests of rules."`
-	Apply   rulesApplyCmd   `cmd:"" help:"Save rules from files."`
-	Export  rulesExportCmd  `cmd:"" help:"Write rules as files."`
-	Delete  rulesDeleteCmd  `cmd:"" help:"Delete a rule; its versions stay."`
+	List     rulesListCmd     `cmd:"" help:"List the rules there are, or those of the starter pack."`
+	Show     rulesShowCmd     `cmd:"" help:"Show one rule, or its versions."`
+	Enable   rulesEnableCmd   `cmd:"" help:"Turn a rule on; one of the starter pack becomes a rule of yours."`
+	Disable  rulesDisableCmd  `cmd:"" help:"Turn a rule off."`
+	Test     rulesTestCmd     `cmd:"" help:"Run the tests of rules."`
+	Backtest rulesBacktestCmd `cmd:"" help:"Say what a rule would have said: alerts and Slack messages, by day and by key."`
+	Apply    rulesApplyCmd    `cmd:"" help:"Save rules from files."`
+	Export   rulesExportCmd   `cmd:"" help:"Write rules as files."`
+	Delete   rulesDeleteCmd   `cmd:"" help:"Delete a rule; its versions stay."`
 }
 
 // ruleChange is the body of a change, as the API takes it.
