@@ -44,7 +44,7 @@ const (
 const (
 	// batchMost and missedMost are how many runs are in a batch.
 	batchMost  = 32
-	missedMost = 8
+	missedMost = 4
 	// slowAfter is how long a batch may take until what is left of it counts as slow.
 	slowAfter = 5 * time.Second
 )

@@ -117,6 +117,13 @@ func (b *Backend) Rows(ctx context.Context, r plan.Read, p plan.Pushed, schema *
 			return reader.cost, err
 		}
 	}
+	if b.seat != nil {
+		done, err := b.seat.scan(ctx)
+		if err != nil {
+			return reader.cost, err
+		}
+		defer done()
+	}
 	pages := b.client.Scan(o.scan(p.Top))
 	err = reader.all(ctx, pages)
 	if closed := pages.Close(ctx); closed != nil {
@@ -179,14 +186,21 @@ func newDocumentReader(o *outlook, schema *row.Schema, emit func(*row.Row) error
 	return d
 }
 
-// fewMost is how many documents are read without an open search.
-const fewMost = 500
+// How many documents are read without an open search: of some fields, and whole.
+const (
+	fewMost  = 500
+	fewWhole = 50
+)
 
 // few reads the documents if they are few, in one search, which many runs can share. It reports false, and has
 // given none, where they may be more.
 func (d *documentReader) few(ctx context.Context, s Scan) (bool, error) {
 	o := d.outlook
-	body := map[string]any{"size": fewMost, "track_total_hits": false}
+	most := fewMost
+	if s.Source == nil {
+		most = fewWhole
+	}
+	body := map[string]any{"size": most, "track_total_hits": false}
 	if s.Query != nil {
 		body["query"] = s.Query
 	}
@@ -201,7 +215,7 @@ func (d *documentReader) few(ctx context.Context, s Scan) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read documents of %s: %w", strings.Join(o.indices, ","), err)
 	}
-	if len(a.Hits) >= fewMost {
+	if len(a.Hits) >= most {
 		return false, nil
 	}
 	if err := d.take(a.Hits); err != nil {

@@ -73,9 +73,10 @@ type Client struct {
 	elastic    atomic.Bool // an answer carried Elasticsearch's product header
 	opensearch atomic.Bool // an answer was one only OpenSearch gives
 	paging     atomic.Int32
-	page       atomic.Int64 // bytes of the last answer of a search, and a few more: the next may be as large
-	single     atomic.Bool  // the cluster takes no many searches in one request
-	alone      chan struct{}
+	page       atomic.Int64  // bytes of the last answer of a search, and a few more: the next may be as large
+	single     atomic.Bool   // the cluster takes no many searches in one request
+	alone      chan struct{} // who asks alone for what company had no answer to
+	scans      chan struct{} // runs that go on together and read many documents
 }
 
 // New checks the options and makes a client. It reads CAFile and does no other input or output. Its
@@ -108,7 +109,7 @@ func New(o Options) (*Client, error) {
 		return nil, errors.Join(problems...)
 	}
 
-	c := &Client{name: o.Name, auth: auth, timeout: o.Timeout, log: o.Log, most: defaultMost, alone: make(chan struct{}, apartMost)}
+	c := &Client{name: o.Name, auth: auth, timeout: o.Timeout, log: o.Log, most: defaultMost, alone: make(chan struct{}, apartMost), scans: make(chan struct{}, scansMost)}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}

@@ -210,7 +210,7 @@ func (c *Client) readAnswer(ctx context.Context, one *node, r request, resp *htt
 		return c.connectError(ctx, one, r, err)
 	}
 	if limited.N <= 0 {
-		return fmt.Errorf("%s%s %s: the answer is larger than %d MiB: ask for fewer documents or fields at once", prefix(c.name), r.method, r.path, c.most>>20)
+		return fmt.Errorf("%s%s %s: %w than %d MiB: ask for fewer documents or fields at once", prefix(c.name), r.method, r.path, errLarge, c.most>>20)
 	}
 	if into == nil {
 		return nil
@@ -236,6 +236,9 @@ func (c *Client) readAnswer(ctx context.Context, one *node, r request, resp *htt
 	}
 	return nil
 }
+
+// errLarge says that an answer was not read to its end.
+var errLarge = errors.New("the answer is larger")
 
 // timeoutError is ours, so that its text says which limit it was.
 type timeoutError time.Duration

@@ -22,6 +22,8 @@ const (
 	patience = 2 * companyFor
 	// apartMost is how many such searches are asked for alone at a time.
 	apartMost = 8
+	// scansMost is how many of runs that go on together read many documents at a time, for what is read is held.
+	scansMost = 8
 )
 
 // Together gives n backends that read what b does, one for each of runs that go on at the same time: searches that
@@ -51,8 +53,34 @@ func (b *Backend) search(ctx context.Context, s Search) (*Response, error) {
 type seat struct {
 	pool *pool
 
-	mu   sync.Mutex
-	slow bool
+	mu       sync.Mutex
+	slow     bool
+	scanning int // reads of many documents under way: a subsearch is within another
+}
+
+// scan waits until the run may read many documents. done must be called then.
+func (s *seat) scan(ctx context.Context) (done func(), err error) {
+	s.mu.Lock()
+	s.scanning++
+	first := s.scanning == 1
+	s.mu.Unlock()
+	if first {
+		select {
+		case s.pool.client.scans <- struct{}{}:
+		case <-ctx.Done():
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.scanning--
+			return nil, context.Cause(ctx)
+		}
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.scanning--; s.scanning == 0 {
+			<-s.pool.client.scans
+		}
+	}, nil
 }
 
 func (s *seat) wasSlow() bool {
@@ -238,6 +266,9 @@ func inCompany(s Search) Search {
 // company reports whether an error is about many searches in one request, and no cluster in trouble: then each is
 // asked for alone. A cluster that knows no such requests, or allows none, is not asked again for any.
 func (c *Client) company(err error) bool {
+	if errors.Is(err, errLarge) {
+		return true
+	}
 	var refused *Error
 	if !errors.As(err, &refused) {
 		return false

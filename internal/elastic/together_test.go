@@ -25,7 +25,8 @@ import (
 // one for "broken" is refused.
 type usersIndex struct {
 	t      *testing.T
-	refuse int // status of many searches in one request
+	refuse int   // status of many searches in one request
+	most   int64 // bytes of an answer that are read; 0 is enough
 
 	mu       sync.Mutex
 	many     int // requests of many searches
@@ -109,6 +110,9 @@ func together(t *testing.T, s *usersIndex, users ...string) (got []string, slow 
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	c := client(t, elastic.Options{URLs: []string{server.URL}})
+	if s.most > 0 {
+		elastic.LimitAnswers(c, s.most)
+	}
 	runs, leave := elastic.NewBackend(c, []string{"logs"}).Together(t.Context(), len(users))
 	got, slow = make([]string, len(users)), make([]bool, len(users))
 	var wg sync.WaitGroup
@@ -187,7 +191,11 @@ func TestAClusterThatAllowsNoManySearchesIsAskedOneByOne(t *testing.T) {
 			t.Errorf("%d: %q, %d searches alone", status, got, s.searches)
 		}
 	}
-	s := &usersIndex{t: t, refuse: http.StatusTooManyRequests}
+	s := &usersIndex{t: t, most: 400} // enough for the answer to one
+	if got, _ := together(t, s, "ann", "bob", "eve"); strings.Join(got, " ") != "of-ann of-bob of-eve" {
+		t.Errorf("an answer that is too large as one: %q", got)
+	}
+	s = &usersIndex{t: t, refuse: http.StatusTooManyRequests}
 	if got, _ := together(t, s, "ann", "bob"); s.many > 0 && !strings.Contains(got[0], "429") {
 		t.Errorf("a cluster with too much to do is asked again at once: %q", got)
 	}
