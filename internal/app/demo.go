@@ -41,9 +41,9 @@ const demoPosts = 10
 
 const demoPrefix = "[demo]"
 
-// demoIntro is what the page of messages says of itself.
+// demoIntro is what the page of messages says of itself, but for what leaves the machine all the same.
 const demoIntro = "What Tocsin says in Slack: rules search made-up logs of a small site, and made-up Kibana detections are forwarded. " +
-	"A stand-in on this machine takes the messages; nothing leaves it."
+	"A stand-in on this machine takes the messages; nothing leaves it"
 
 // Demo runs everything on this machine until ctx ends: a stand-in for the cluster of detections, which
 // sample detections come into for as long as it runs, the real reader and everything after it, the embedded
@@ -77,7 +77,7 @@ func Demo(ctx context.Context, o DemoOptions) (err error) {
 	cfg := demoConfig(dir, slackAt, clusterAt)
 	m := &mirror{real: own, left: demoPosts, said: map[notice.Key]notice.Receipt{}, log: o.Log}
 	var a *App
-	page := demo.NewPage(workspace, demo.PageOptions{Title: "Tocsin demo", Intro: demoIntro, Status: func() []demo.Stat { return a.stats(ctx) }})
+	page := demo.NewPage(workspace, demo.PageOptions{Title: "Tocsin demo", Intro: demoIntro + m.but() + ".", Status: func() []demo.Stat { return a.stats(ctx) }})
 	opts := Options{Config: cfg, Version: o.Version, Log: o.Log, Home: page}
 	if own != nil {
 		opts.Prefix, opts.Wrap = demoPrefix, m.over
