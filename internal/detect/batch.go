@@ -27,7 +27,7 @@ type task struct {
 
 // place names what a task reads: tasks of one place share requests.
 func (t *task) place() string {
-	return strings.Join(append([]string{t.set.source.Name, t.set.search.timeField}, t.set.rule.Indices...), "\x00")
+	return strings.Join(append([]string{t.set.source.Name, t.set.search.timeField, t.set.rule.TimestampFallback}, t.set.rule.Indices...), "\x00")
 }
 
 // lane is what batches of a source are counted by.

@@ -54,7 +54,7 @@ func (d *Detector) arrivals(ctx context.Context, set *ruleset, b query.Backend, 
 	if set.search.from != nil {
 		indices = set.search.from
 	}
-	key := strings.Join(append([]string{set.source.Name, set.search.timeField}, indices...), "\x00")
+	key := strings.Join(append([]string{set.source.Name, set.search.timeField, set.rule.TimestampFallback}, indices...), "\x00")
 	d.mu.Lock()
 	a := d.arrived[key]
 	if a == nil {
