@@ -39,3 +39,6 @@ func FieldName(name string) string { return pipe.Field{Name: name}.String() }
 
 // QuoteValue is a value in quotes, as filters take it.
 func QuoteValue(value string) string { return kql.Quote(value) }
+
+// FilterName is a field's name as filters take it.
+func FilterName(name string) string { return kql.Escape(name) }

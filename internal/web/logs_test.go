@@ -40,7 +40,7 @@ func TestShippersAndBrowsersShareAnAddress(t *testing.T) {
 	}{
 		{"a shipper", "GET", "/", "", nil, 200, `"tagline":"You Know, for Search"`},
 		{"a shipper that takes anything", "GET", "/", "", map[string]string{"Accept": "*/*"}, 200, `"number":"8.`},
-		{"a browser", "GET", "/", "", map[string]string{"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}, 200, "<h1>Search</h1>"},
+		{"a browser", "GET", "/", "", map[string]string{"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}, 200, "<h1>Delivery</h1>"},
 		{"ping", "HEAD", "/", "", nil, 200, ""},
 		{"license", "GET", "/_license", "", nil, 200, `"type":"basic"`},
 		{"template", "PUT", "/_index_template/filebeat", "{}", nil, 200, `"acknowledged":true`},

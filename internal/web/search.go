@@ -53,24 +53,24 @@ func Searches(o SearchOptions) Part {
 			Answer: SourceList{}, Handle: s.list,
 		})
 		w.add(Route{
-			Method: "POST", Path: "/search", Tag: "search", Role: account.Viewer, Summary: "Search",
+			Method: "POST", Path: "/search", Tag: "search", Role: account.Viewer, Reads: true, Summary: "Search",
 			Text: "The answer is that of `tocsin search --format json`. A search ends when its request does.",
 			Body: SearchRequest{}, Answer: SearchAnswer{}, Fails: []int{422, 502}, Failure: SearchFailure{}, Handle: s.search,
 		})
 		w.add(Route{
-			Method: "POST", Path: "/search/check", Tag: "search", Role: account.Viewer, Summary: "What is wrong with a search that is being written, and what is known of it",
+			Method: "POST", Path: "/search/check", Tag: "search", Role: account.Viewer, Reads: true, Summary: "What is wrong with a search that is being written, and what is known of it",
 			Body: CheckRequest{}, Answer: CheckAnswer{}, Handle: s.check,
 		})
 		w.add(Route{
-			Method: "POST", Path: "/search/hints", Tag: "search", Role: account.Viewer, Summary: "Why a search may have found nothing",
+			Method: "POST", Path: "/search/hints", Tag: "search", Role: account.Viewer, Reads: true, Summary: "Why a search may have found nothing",
 			Body: SearchRequest{}, Answer: SearchHints{}, Fails: []int{422, 502}, Failure: SearchFailure{}, Handle: s.hints,
 		})
 		w.add(Route{
-			Method: "POST", Path: "/histogram", Tag: "search", Role: account.Viewer, Summary: "How many documents a search looks at over time",
+			Method: "POST", Path: "/histogram", Tag: "search", Role: account.Viewer, Reads: true, Summary: "How many documents a search looks at over time",
 			Body: HistogramRequest{}, Answer: Histogram{}, Fails: []int{422, 502}, Failure: SearchFailure{}, Handle: s.histogram,
 		})
 		w.add(Route{
-			Method: "POST", Path: "/windows", Tag: "search", Role: account.Viewer, Summary: "What a search with a threshold computes in each window, of the groups that go furthest",
+			Method: "POST", Path: "/windows", Tag: "search", Role: account.Viewer, Reads: true, Summary: "What a search with a threshold computes in each window, of the groups that go furthest",
 			Body: WindowsRequest{}, Answer: Windows{}, Fails: []int{422, 502}, Failure: SearchFailure{}, Handle: s.windows,
 		})
 		w.add(Route{
@@ -86,7 +86,7 @@ func Searches(o SearchOptions) Part {
 			Answer: ValueList{}, Fails: []int{502}, Failure: SearchFailure{}, Handle: s.listValues,
 		})
 		w.add(Route{
-			Method: "POST", Path: "/complete", Tag: "search", Role: account.Viewer, Summary: "What may be written at a place in a search",
+			Method: "POST", Path: "/complete", Tag: "search", Role: account.Viewer, Reads: true, Summary: "What may be written at a place in a search",
 			Body: CompleteRequest{}, Answer: Completion{}, Fails: []int{502}, Failure: SearchFailure{}, Handle: s.complete,
 		})
 		w.add(Route{

@@ -137,6 +137,16 @@ func (s *searches) completeFields(r *http.Request, sc scope, key string, spot qu
 			continue
 		}
 		o := Option{Label: f.Name, Apply: query.FieldName(f.Name), Kind: "field", Type: f.Type, Count: int64(f.Uses)}
+		filter := slices.Contains(spot.Words, "not") && !spot.Functions
+		if filter {
+			o.Apply = query.FilterName(f.Name)
+		}
+		switch {
+		case filter && (i < columns || slices.Contains([]string{"long", "integer", "double", "float", "date"}, f.Type)):
+			o.Apply += " " // more is compared with these than equality
+		case filter:
+			o.Apply += ":"
+		}
 		if i < columns {
 			o.Kind = "column"
 		}

@@ -99,7 +99,7 @@ func (s *searches) rows(r *http.Request, sc scope, text string, limit int, docum
 		return nil, err
 	}
 	var names []string
-	o, err := bounded.Stream(r.Context(), query.RunOptions{Backend: backend, Documents: documents}, query.Sink{
+	o, err := bounded.Stream(r.Context(), query.RunOptions{Backend: backend, Documents: documents || out.Raw}, query.Sink{
 		Columns: func(c []string) error {
 			names = append([]string{}, c...)
 			return nil
@@ -115,7 +115,11 @@ func (s *searches) rows(r *http.Request, sc scope, text string, limit int, docum
 				out.Rows = append(out.Rows, objectOf(names, row))
 			}
 			if documents {
-				out.Found = append(out.Found, FoundAt{Index: row.Doc.Index, ID: row.Doc.ID})
+				at := FoundAt{}
+				if row.Doc != nil {
+					at = FoundAt{Index: row.Doc.Index, ID: row.Doc.ID}
+				}
+				out.Found = append(out.Found, at)
 			}
 			return nil
 		},

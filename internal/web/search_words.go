@@ -275,10 +275,10 @@ func (s *searches) valuesOf(ctx context.Context, sc scope, key, field, prefix st
 			counted = field
 		}
 		if kind != "text" || counted != field {
-			if out, err := s.countValues(ctx, sc, counted, kind, prefix); err == nil {
+			if out, err := s.countValues(ctx, sc, counted, kind, prefix); err == nil && len(out.Values) > 0 {
 				return out, nil
 			} else if ctx.Err() != nil {
-				return ValueList{}, err
+				return ValueList{}, ctx.Err()
 			}
 		}
 		looked, err := s.sampleOf(ctx, sc, key)
