@@ -15,9 +15,12 @@ import (
 )
 
 type alertsCmd struct {
-	List alertsListCmd `cmd:"" help:"List the alerts seen, newest first."`
-	Show alertsShowCmd `cmd:"" help:"Show one alert whole."`
-	Why  alertsWhyCmd  `cmd:"" help:"Say step by step why an alert was sent or not."`
+	List        alertsListCmd        `cmd:"" help:"List the alerts seen, newest first."`
+	Show        alertsShowCmd        `cmd:"" help:"Show one alert whole."`
+	Why         alertsWhyCmd         `cmd:"" help:"Say step by step why an alert was sent or not."`
+	Acknowledge alertsAcknowledgeCmd `cmd:"" help:"Say that somebody looks after an alert: nothing of it repeats or escalates."`
+	Close       alertsCloseCmd       `cmd:"" help:"Close an alert, and say what it was."`
+	Reopen      alertsReopenCmd      `cmd:"" help:"Take back that an alert was acknowledged or closed."`
 }
 
 type alertsListCmd struct {

@@ -42,18 +42,22 @@ type cli struct {
 	Config string `help:"Configuration file. Without it, ./tocsin.yaml where there is one." short:"c" placeholder:"FILE"`
 	Log    string `help:"How much to log: debug, info, warn or error." default:"info" enum:"debug,info,warn,error"`
 
-	Demo    demoCmd    `cmd:"" help:"Show forwarded sample detections as Slack would, without any account."`
-	Serve   serveCmd   `cmd:"" help:"Forward detections until stopped."`
-	Check   checkCmd   `cmd:"" help:"Connect to everything and say what can be read and sent; every problem at once."`
-	Search  searchCmd  `cmd:"" help:"Run a search: a KQL filter and pipes."`
-	Explain explainCmd `cmd:"" help:"Show how a search is read: its tree, its Elasticsearch query, its plan."`
-	Ingest  ingestCmd  `cmd:"" help:"Store the lines of a log file in the embedded engine."`
-	Alerts  alertsCmd  `cmd:"" help:"List alerts, show one, or say why it was sent or not."`
-	Rules   rulesCmd   `cmd:"" help:"List, show, test, save and turn rules on and off."`
-	Verify  verifyCmd  `cmd:"" help:"Compare the index, the ledger and Slack's history: what is missing or doubled, by name."`
-	Users   usersCmd   `cmd:"" help:"List users, add and remove them, set their passwords and roles."`
-	Tokens  tokensCmd  `cmd:"" help:"List API tokens, make and revoke them."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Demo       demoCmd       `cmd:"" help:"Show forwarded sample detections as Slack would, without any account."`
+	Serve      serveCmd      `cmd:"" help:"Forward detections until stopped."`
+	Check      checkCmd      `cmd:"" help:"Connect to everything and say what can be read and sent; every problem at once."`
+	Search     searchCmd     `cmd:"" help:"Run a search: a KQL filter and pipes."`
+	Explain    explainCmd    `cmd:"" help:"Show how a search is read: its tree, its Elasticsearch query, its plan."`
+	Ingest     ingestCmd     `cmd:"" help:"Store the lines of a log file in the embedded engine."`
+	Alerts     alertsCmd     `cmd:"" help:"List alerts, show one, or say why it was sent or not."`
+	Rules      rulesCmd      `cmd:"" help:"List, show, test, save and turn rules on and off."`
+	Route      routeCmd      `cmd:"" help:"Say which routes an alert takes, and why."`
+	Silence    silenceCmd    `cmd:"" help:"Keep alerts silent for a while: add, list, expire, preview."`
+	Exception  exceptionCmd  `cmd:"" help:"Except alerts that are known: add, list, expire, preview."`
+	Forwarding forwardingCmd `cmd:"" help:"Switch what is forwarded of Kibana's alerts: add, list, expire, preview."`
+	Verify     verifyCmd     `cmd:"" help:"Compare the index, the ledger and Slack's history: what is missing or doubled, by name."`
+	Users      usersCmd      `cmd:"" help:"List users, add and remove them, set their passwords and roles."`
+	Tokens     tokensCmd     `cmd:"" help:"List API tokens, make and revoke them."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // process is what a command may touch of the process it runs in.

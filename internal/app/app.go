@@ -145,6 +145,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	wake := func() {}
 	if through != nil {
 		out := outbox.Options{DB: db, Sender: through, Pace: paceUnlessSaid, Log: o.Log, Report: a.health.Set, Registerer: registry}
+		if sender != nil {
+			out.Attach = sender.Attach
+		}
 		if c := cfg.Slack; c != nil {
 			out.Pace, out.InDoubt, out.Fallback = interval(c.Pace), outbox.InDoubt(c.InDoubt), c.Channel
 		}
@@ -202,6 +205,10 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, err
 	}
 	a.onClose("sources of forecasts", closeAll)
+	parts, err := a.tuningParts(cfg, db, rules)
+	if err != nil {
+		return a, err
+	}
 	a.metrics = newGauges(a.ledger, notices, registry)
 	states, closeAll, err := sourceStates(cfg, a.engine, o.Version, o.Log)
 	if err != nil {
@@ -211,7 +218,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	a.web, err = web.New(web.Options{
 		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
 		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(a.lookups.all), Logs: logs, Local: local,
-		Accounts: a.accounts, Access: accessOf(cfg), Parts: []web.Part{states, searches, forecasts}, Home: o.Home, Log: o.Log,
+		Accounts: a.accounts, Access: accessOf(cfg), Parts: append(parts, states, searches, forecasts, a.rulePages(cfg)), Home: o.Home, Log: o.Log,
 	})
 	if err != nil {
 		return a, err

@@ -109,6 +109,12 @@ type house struct {
 
 func newHouse(t testing.TB, dir string, c *channel, root policy.Route, sources ...intake.Source) *house {
 	t.Helper()
+	return newHouseOf(t, dir, c, policy.Options{Root: root, Edits: c.Edits}, sources...)
+}
+
+// newHouseOf is newHouse with all of policy.
+func newHouseOf(t testing.TB, dir string, c *channel, o policy.Options, sources ...intake.Source) *house {
+	t.Helper()
 	h := &house{t: t}
 	var err error
 	must := func() {
@@ -120,7 +126,7 @@ func newHouse(t testing.TB, dir string, c *channel, root policy.Route, sources .
 	h.db, err = store.Open(context.Background(), store.Options{Dir: dir, Migrations: slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, tuning.Migrations)})
 	must()
 	log := slog.New(slog.DiscardHandler)
-	rules, err := policy.New(policy.Options{Root: root, Edits: c.Edits})
+	rules, err := policy.New(o)
 	must()
 	h.outbox, err = outbox.New(outbox.Options{DB: h.db, Sender: c, Pace: 0, Log: log})
 	must()

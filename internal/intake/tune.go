@@ -148,7 +148,12 @@ func (c *commit) turn() error {
 	if err := c.tx.Row(`SELECT COUNT(*) FROM inhibitors WHERE until > ? AND until <= ?`, []any{at, store.Micros(c.now)}, &ended); err != nil {
 		return fmt.Errorf("read what hides alerts: %w", err)
 	}
-	if !c.turned && changes == c.changes && ended == 0 && !c.set.Turned(store.Time(at), c.now) {
+	over, err := tuning.Ended(c.tx, store.Time(at), c.now)
+	if err != nil {
+		return err
+	}
+	back := store.Time(at).After(c.now) // a clock that stepped back passes its ends again
+	if !c.turned && !back && changes == c.changes && ended == 0 && !over && !c.set.Turned(store.Time(at), c.now) {
 		return nil
 	}
 	for _, which := range []string{

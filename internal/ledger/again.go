@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"tocsin/internal/alert"
 	"tocsin/internal/notice"
@@ -70,4 +72,41 @@ func Answered(tx *store.Tx, key notice.Key, group string) (bool, error) {
 		return false, fmt.Errorf("read whether notice %s was answered: %w", key, err)
 	}
 	return open == 0 || acknowledged > 0, nil
+}
+
+// scanMost is how many alerts a Scan reads at once.
+const scanMost = 1000
+
+// Scan calls each for every alert whose time is not before since, oldest recorded first, with its document and its
+// fate.
+func (l *Ledger) Scan(ctx context.Context, since time.Time, each func(*alert.Alert, alert.Fate) error) error {
+	after := int64(0)
+	for {
+		n := 0
+		err := l.db.View(ctx, func(tx *store.Tx) error {
+			return tx.Query(func(r *sql.Rows) error {
+				var (
+					a              alert.Alert
+					f              alert.Fate
+					head, document []byte
+				)
+				if err := r.Scan(&after, &head, &document, &f); err != nil {
+					return err
+				}
+				n++
+				if err := json.Unmarshal(head, &a); err != nil {
+					return err
+				}
+				a.Document = document
+				return each(&a, f)
+			}, `SELECT a.seq, a.head, d.document, `+fate+from+` LEFT JOIN documents d ON d.seq = a.seq
+				WHERE a.seq > ? AND a.time >= ? ORDER BY a.seq LIMIT ?`, after, store.Micros(since), scanMost)
+		})
+		if err != nil {
+			return fmt.Errorf("read alerts: %w", err)
+		}
+		if n < scanMost {
+			return nil
+		}
+	}
 }

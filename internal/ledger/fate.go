@@ -59,6 +59,7 @@ type Filter struct {
 	Limit  int       // 0 is all
 	Before int64     // only alerts recorded before this one's sequence number; for paging
 	Source string
+	Rule   string // by its name
 	Notice notice.Key
 }
 
@@ -164,6 +165,9 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.Source != "" {
 		and(`a.source = ?`, f.Source)
+	}
+	if f.Rule != "" {
+		and(`a.rule = ?`, f.Rule)
 	}
 	if f.Notice != "" {
 		and(`a.notice = ?`, f.Notice)
