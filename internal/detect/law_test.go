@@ -138,9 +138,12 @@ type process struct {
 	rules  []rule.Entry
 	now    func() time.Time
 	broken func() bool
+	// current gives the rules there are now; nil for rules.
+	current func() []rule.Entry
 
 	mu       sync.Mutex
 	reported map[string]string // the newest trouble of each part
+	running  *detect.Detector
 }
 
 // reports is what was told of parts that did not work, also of those that do now.
@@ -161,6 +164,21 @@ func (p *process) report(part string, err error, _ string) {
 	}
 }
 
+// all are the rules there are now.
+func (p *process) all() []rule.Entry {
+	if p.current != nil {
+		return p.current()
+	}
+	return p.rules
+}
+
+// poke tells the running detector that rules may be others.
+func (p *process) poke() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running.Changed()
+}
+
 // run lets it live until ctx ends, then takes it down and gives what the ledger has.
 func (p *process) run(ctx context.Context) []ledger.Entry {
 	p.t.Helper()
@@ -179,11 +197,14 @@ func (p *process) run(ctx context.Context) []ledger.Entry {
 		logs.Share, logs.Hold = p.source.share, p.source.hold
 	}
 	d, err := detect.New(ctx, detect.Options{
-		DB: db, Rules: func() []rule.Entry { return p.rules }, Log: log, Workers: 4,
+		DB: db, Rules: p.all, Log: log, Workers: 4,
 		Sources: append([]detect.Source{logs}, p.others...),
 		Now:     p.now, Report: p.report,
 	})
 	must(err)
+	p.mu.Lock()
+	p.running = d
+	p.mu.Unlock()
 	decide, err := policy.New(policy.Options{Root: policy.Route{Path: "route", Channel: "#a", Interval: time.Hour, Wait: time.Hour}})
 	must(err)
 	in, err := intake.New(intake.Options{DB: db, Policy: decide, Sources: []intake.Source{&breaking{d, p.broken}}, Log: log})
