@@ -13,12 +13,12 @@ import (
 )
 
 type rulesBacktestCmd struct {
-	Rule     string `arg:"" help:"The rule's id or name, also of the starter pack, or the file it is in."`
-	From     string `help:"Where it begins: a time, or how long before now." default:"-14d" placeholder:"TIME"`
-	To       string `help:"Where it ends." default:"now" placeholder:"TIME"`
-	Against  string `help:"Another version to compare with: an id, a name or a file." placeholder:"RULE"`
-	TimeZone string `help:"Where days begin, such as Europe/Berlin; UTC without it." placeholder:"ZONE"`
-	Format   string `help:"table, ndjson, json or csv; a table on a terminal, else ndjson." placeholder:"FORMAT"`
+	Rule     string   `arg:"" help:"The rule's id or name, also of the starter pack, or the file it is in."`
+	From     timeFlag `help:"Where it begins: a time, or how long before now." default:"-14d" placeholder:"TIME"`
+	To       timeFlag `help:"Where it ends." default:"now" placeholder:"TIME"`
+	Against  string   `help:"Another version to compare with: an id, a name or a file." placeholder:"RULE"`
+	TimeZone string   `help:"Where days begin, such as Europe/Berlin; UTC without it." placeholder:"ZONE"`
+	Format   string   `help:"table, ndjson, json or csv; a table on a terminal, else ndjson." placeholder:"FORMAT"`
 }
 
 // backtestAsk is the body of a question, as the API takes it.
@@ -117,7 +117,7 @@ func (cmd rulesBacktestCmd) Run(p *process, c *cli) error {
 	if err != nil {
 		return err
 	}
-	ask.From, ask.To, ask.Zone = cmd.From, cmd.To, cmd.TimeZone
+	ask.From, ask.To, ask.Zone = string(cmd.From), string(cmd.To), cmd.TimeZone
 	if cmd.Against != "" {
 		other, err := ruleOrFile(cmd.Against)
 		if err != nil {
@@ -258,12 +258,19 @@ func (b *backtestTold) print(out io.Writer, d *differenceTold) error {
 		printFound(&s, "\nNew alerts", d.Gained)
 		printFound(&s, "\nLost alerts", d.Lost)
 	}
-	_, err := io.WriteString(out, s.String())
-	return err
+	for line := range strings.Lines(s.String()) {
+		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// mostBar is how wide the bar of the worst day is.
-const mostBar = 24
+// mostBar is how wide the bar of the worst day is, which has leastFull messages at least: few are a short bar.
+const (
+	mostBar   = 24
+	leastFull = 6
+)
 
 // printDays prints a bar for each day: its messages, or its alerts where there are no messages.
 func (b *backtestTold) printDays(s *strings.Builder) {
@@ -280,6 +287,7 @@ func (b *backtestTold) printDays(s *strings.Builder) {
 	if most == 0 {
 		return
 	}
+	most = max(most, leastFull)
 	s.WriteByte('\n')
 	t := tabwriter.NewWriter(s, 0, 0, 2, ' ', 0)
 	for _, d := range b.Days {
