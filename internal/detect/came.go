@@ -84,7 +84,10 @@ func (d *Detector) cameLate(ctx context.Context, set *ruleset, b query.Backend, 
 	if err != nil {
 		return nil, fmt.Errorf("look for events that came late: %w", err)
 	}
-	c.ingested, c.probe = max(until, m.Ingested), seen.String()
+	c.ingested, c.probe = until, seen.String()
+	if set.source.Late == nil { // stamps say nothing where nothing came
+		c.ingested = max(until, m.Ingested)
+	}
 	if one.since == forever {
 		c.ingested, c.probe = until, m.Probe
 		return c, nil
