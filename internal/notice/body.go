@@ -13,25 +13,38 @@ import (
 func (n *Notice) Fill(alerts []alert.Alert) {
 	before := n.Items
 	n.Items = make([]Item, 0, len(alerts))
-	sources := make([]*told, len(alerts))
 	for k := range alerts {
-		fields := flat(&alerts[k])
-		sources[k] = &told{&alerts[k], fields}
-		n.Items = append(n.Items, itemOf(&alerts[k], fields))
+		n.Items = append(n.Items, ItemOf(&alerts[k]))
 	}
 	Keep(before, n.Items)
 	n.Body, n.BodyError, n.Thread = "", "", nil
-	if n.Template == "" {
+	body, err := n.Try(alerts)
+	if err != nil {
+		n.BodyError = err.Error()
 		return
 	}
-	t, err := wording.Parse(n.Template)
-	if err == nil {
-		n.Body, err = t.Marked(&all{n, sources})
-	}
-	if err != nil {
-		n.Body, n.BodyError = "", err.Error()
-	}
+	n.Body = body
 }
+
+// Try makes what the notice's Template says of some alerts, with every value between two marks; empty without a
+// template. Its error is a *wording.Error.
+func (n *Notice) Try(alerts []alert.Alert) (string, error) {
+	if n.Template == "" {
+		return "", nil
+	}
+	t, err := wording.Parse(n.Template)
+	if err != nil {
+		return "", err
+	}
+	sources := make([]*told, len(alerts))
+	for k := range alerts {
+		sources[k] = &told{&alerts[k], flat(&alerts[k])}
+	}
+	return t.Marked(&all{n, sources})
+}
+
+// Values is an alert as templates see it.
+func Values(a *alert.Alert) wording.Source { return &told{a, flat(a)} }
 
 // told is an alert as a template sees it.
 type told struct {

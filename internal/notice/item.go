@@ -8,21 +8,10 @@ import (
 )
 
 // ItemOf tells of an alert what a message tells. A document that cannot be read tells nothing.
-func ItemOf(a *alert.Alert) Item { return itemOf(a, flat(a)) }
-
-// flat are the fields of the alert's document.
-func flat(a *alert.Alert) alert.Fields {
-	fields, err := alert.Flatten(a.Document)
-	if err != nil {
-		return alert.Fields{}
-	}
-	return fields
-}
-
-func itemOf(a *alert.Alert, fields alert.Fields) Item {
+func ItemOf(a *alert.Alert) Item {
 	i := Item{
 		Alert: a.ID, Rule: a.Rule.Name, RuleURL: a.Rule.URL, Severity: a.Severity, Risk: a.Risk, Reason: a.Reason,
-		Host: a.Host, User: a.User, Time: a.Time, Count: a.Count, Attack: a.Threat, Facts: facts(a, fields),
+		Host: a.Host, User: a.User, Time: a.Time, Count: a.Count, Attack: a.Threat, Facts: facts(a, flat(a)),
 		Status: a.Status, URL: a.URL, Late: a.Late, First: a.First, Last: a.Last, Owner: a.Rule.Owner, Runbook: a.Rule.Runbook,
 	}
 	i.Table, i.Chart = evidence(a.Document)
@@ -35,6 +24,15 @@ func itemOf(a *alert.Alert, fields alert.Fields) Item {
 		i.State, i.StateAt = StateResolved, a.Ended
 	}
 	return i
+}
+
+// flat are the fields of the alert's document.
+func flat(a *alert.Alert) alert.Fields {
+	fields, err := alert.Flatten(a.Document)
+	if err != nil {
+		return alert.Fields{}
+	}
+	return fields
 }
 
 // Alone is the notice of one alert.

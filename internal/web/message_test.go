@@ -1,0 +1,140 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/internal/alert"
+	"tocsin/internal/check"
+	"tocsin/internal/ledger"
+	"tocsin/internal/obs"
+	"tocsin/internal/outbox"
+	"tocsin/internal/store"
+	"tocsin/internal/web"
+)
+
+// previewing serves previews of messages over a ledger with these alerts, first to last.
+func previewing(t *testing.T, alerts ...alert.Alert) func(body string) (int, map[string]any) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	db, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Migrations: slices.Concat(ledger.Migrations, outbox.Migrations)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	err = db.Update(t.Context(), func(tx *store.Tx) error {
+		for i := range alerts {
+			c, err := ledger.Prepare(&alerts[i])
+			if err != nil {
+				return err
+			}
+			if _, err := ledger.Add(tx, c, ledger.Standing{Decision: ledger.Forward, Group: "g"}, alerts[i].Time); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.New(ledger.Options{DB: db})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := outbox.NewReader(outbox.ReaderOptions{DB: db})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := obs.NewHealth(obs.HealthOptions{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := web.New(web.Options{
+		Ledger: l, Outbox: o, Health: h, Metrics: http.NotFoundHandler(), Version: "v1", Log: log, Parts: []web.Part{web.Messages()},
+		Verify: func(context.Context, time.Time) (*check.Verification, error) { return &check.Verification{}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(body string) (int, map[string]any) {
+		t.Helper()
+		r := httptest.NewRequest("POST", "/api/v1/messages/preview", strings.NewReader(body))
+		r.Host = "127.0.0.1:7171"
+		r.Header.Set("Content-Type", "application/json")
+		rec := httptest.NewRecorder()
+		w.Loopback().ServeHTTP(rec, r)
+		var out map[string]any
+		if err := json.Unmarshal(rec.Body.Bytes(), &out); err != nil {
+			t.Fatalf("%s: %d %s", body, rec.Code, rec.Body)
+		}
+		return rec.Code, out
+	}
+}
+
+func seen(id, rule, document string) alert.Alert {
+	at := time.Date(2026, 3, 25, 8, 0, 0, 0, time.UTC)
+	return alert.Alert{
+		ID: alert.ID(strings.Repeat(id, 32)), Source: "siem", SourceID: "doc-" + id, Time: at, Updated: at, Rule: alert.Rule{Name: rule}, Severity: alert.SeverityHigh,
+		Reason: "it fired", Host: "web-01", Document: json.RawMessage(document),
+	}
+}
+
+func TestMessagesAreShownWithTheNewestAlert(t *testing.T) {
+	ask := previewing(t, seen("a", "Old", `{"source":{"ip":"10.0.0.1"}}`), seen("b", "New", `{"source":{"ip":"10.0.0.2"},"user_agent":{"original":"<!channel> <script>alert(1)</script>"}}`))
+	status, got := ask(`{"template":"*{{.rule.name}}* from {{.source.ip}}: {{.user_agent.original}}"}`)
+	if status != 200 {
+		t.Fatalf("%d %v", status, got)
+	}
+	html := got["html"].(string)
+	if !strings.Contains(html, "<b>New</b> from 10.0.0.2: ") || strings.Contains(html, "<script>") || strings.Contains(html, `class="mention"`) {
+		t.Errorf("html %s", html)
+	}
+	if got["alert"] != strings.Repeat("b", 32) || got["failed"] != nil || !strings.Contains(got["text"].(string), "10.0.0.2") {
+		t.Errorf("got %v", got)
+	}
+	if blocks := got["blocks"].([]any); len(blocks) < 2 {
+		t.Errorf("blocks %v", blocks)
+	}
+	for body, want := range map[string]string{
+		`{"rule":"Old","template":"{{.source.ip}}"}`:                      "10.0.0.1",
+		`{"alert":"doc-a"}`:                                               "it fired",
+		`{"message":"{{.rule.name}} of {{.source.ip}}"}`:                  "New of 10.0.0.2",
+		`{"count":2,"template":"{{len .alerts}} alerts: {{.source.ip}}"}`: "2 alerts: 10.0.0.1, 10.0.0.2",
+	} {
+		if status, got := ask(body); status != 200 || !strings.Contains(got["html"].(string), want) {
+			t.Errorf("%s: %d %v, want %s in it", body, status, got, want)
+		}
+	}
+}
+
+func TestWrongMessagesArePlaced(t *testing.T) {
+	ask := previewing(t, seen("a", "Old", `{"source":{"ip":["10.0.0.1","10.0.0.2"]}}`))
+	for body, want := range map[string][3]any{
+		`{"template":"a\nb {{.x"}`:                {400, 2.0, 3.0},
+		`{"message":"{{upper}}"}`:                 {400, 1.0, 3.0},
+		`{"template":"x","alert":"a","rule":"b"}`: {400, nil, nil},
+		`{"count":21}`:                            {400, nil, nil},
+		`{"rule":"None"}`:                         {404, nil, nil},
+		`{"tmpl":"x"}`:                            {400, nil, nil},
+	} {
+		status, got := ask(body)
+		if status != want[0] || got["line"] != want[1] || got["column"] != want[2] || got["error"] == "" {
+			t.Errorf("%s: %d %v, want %v", body, status, got, want)
+		}
+	}
+	status, got := ask(`{"template":"{{range .source.ip}}{{.age}}{{end}}"}`)
+	failed, _ := got["failed"].(map[string]any)
+	if status != 200 || failed["line"] != 1.0 || failed["column"] != 23.0 || !strings.Contains(got["html"].(string), "The route&#39;s template failed at 1:23") || !strings.Contains(got["html"].(string), "it fired") {
+		t.Errorf("%d %v", status, got)
+	}
+	if status, _ := previewing(t)(`{}`); status != 404 {
+		t.Errorf("without an alert: %d", status)
+	}
+}
