@@ -26,7 +26,7 @@ mkdir -p "$out"
 find "$out" -type f -delete
 # Licences are in third_party/, so that no browser loads them.
 NODE_PATH=$packages/node_modules go tool -modfile=tools/go.mod esbuild \
-	$src/app.js $src/search.js $src/app.css $src/search.css \
+	$src/app.js $src/search.js $src/forecast.js $src/app.css $src/search.css \
 	--bundle --minify --format=iife --target=es2022,chrome105,firefox110,safari16 --charset=utf8 --legal-comments=none \
 	--log-level=warning --outdir="$out"
 cp $src/icon.svg "$out/"
