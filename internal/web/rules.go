@@ -285,6 +285,7 @@ func (s *rules) apply(rw http.ResponseWriter, r *http.Request) {
 		s.refuse(rw, r, named(err, in.File))
 		return
 	}
+	noted(r, e.ID, in.Note)
 	answer(rw, http.StatusOK, RuleChanged{RuleRow: RuleRowOf(&e), Same: !changed, Warnings: e.Rule.Warnings})
 }
 
