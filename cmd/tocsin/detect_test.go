@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,7 +45,7 @@ type detection struct {
 	p      *testkit.Process
 }
 
-func newDetection(t *testing.T, source, ruleSource string) *detection {
+func newDetection(t *testing.T, source, ruleSource string, more ...string) *detection {
 	t.Helper()
 	d := &detection{t: t, slack: demo.NewSlack(demo.SlackOptions{}), config: filepath.Join(t.TempDir(), "tocsin.yaml")}
 	server := httptest.NewServer(d.slack)
@@ -55,7 +59,7 @@ func newDetection(t *testing.T, source, ruleSource string) *detection {
 		d.config: "listen: 127.0.0.1:0\ndata_dir: data\nrules_dir: rules\nsources:\n" + source + `
 slack: {bot_token: xoxb-demo, channel: "#alerts", api_url: ` + server.URL + `/api/, pace: "off"}
 route: {group_by: ['...'], group_wait: 0s, rate_limit: "off"}
-`,
+` + strings.Join(more, ""),
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -183,36 +187,126 @@ func TestFailedLoginsAreSaidOnceOfTheEmbeddedEngine(t *testing.T) {
 	})
 }
 
+// loginIndex makes an index for logins, and tells of it as a source.
+func loginIndex(t *testing.T, node testkit.Node, address string) (index, source string) {
+	t.Helper()
+	index = testkit.Unique("detect")
+	node.CleanUp(t, index)
+	keyword, date := map[string]any{"type": "keyword"}, map[string]any{"type": "date"}
+	node.Ask(t, "PUT", "/"+index, map[string]any{
+		"settings": map[string]any{"number_of_shards": 1, "number_of_replicas": 0},
+		"mappings": map[string]any{"properties": map[string]any{
+			"@timestamp": date, "event": map[string]any{"properties": map[string]any{"ingested": date, "action": keyword, "outcome": keyword}},
+			"user": map[string]any{"properties": map[string]any{"name": keyword}},
+		}},
+	}, nil)
+	source = fmt.Sprintf("  - {name: siem, kind: opensearch, urls: [%q], indices: [%s]", address, index)
+	if node.Username != "" {
+		source += fmt.Sprintf(", username: %s, password: %q, ca_file: %q", node.Username, node.Password, node.CAFile)
+	}
+	return index, source + "}"
+}
+
+// putLogins stores events.
+func putLogins(t *testing.T, node testkit.Node, index string, lines [][]byte) {
+	t.Helper()
+	var all [][]byte
+	for _, l := range lines {
+		all = append(all, fmt.Appendf(nil, `{"create":{"_index":%q}}`, index), l)
+	}
+	if all != nil {
+		node.Bulk(t, all...)
+	}
+}
+
 func TestFailedLoginsAreSaidOnceOfACluster(t *testing.T) {
 	for _, kind := range []testkit.Kind{testkit.OpenSearch, testkit.Elastic8} {
 		t.Run(string(kind), func(t *testing.T) {
 			node := testkit.Server(t, kind)
-			index := testkit.Unique("detect")
-			node.CleanUp(t, index)
-			node.Ask(t, "PUT", "/"+index, map[string]any{
-				"settings": map[string]any{"number_of_shards": 1, "number_of_replicas": 0},
-				"mappings": map[string]any{"properties": map[string]any{
-					"@timestamp": map[string]any{"type": "date"},
-					"event": map[string]any{"properties": map[string]any{
-						"ingested": map[string]any{"type": "date"}, "action": map[string]any{"type": "keyword"}, "outcome": map[string]any{"type": "keyword"},
-					}},
-					"user": map[string]any{"properties": map[string]any{"name": map[string]any{"type": "keyword"}}},
-				}},
-			}, nil)
-			source := fmt.Sprintf("  - {name: siem, kind: opensearch, urls: [%q], indices: [%s]", node.URL, index)
-			if node.Username != "" {
-				source += fmt.Sprintf(", username: %s, password: %q, ca_file: %q", node.Username, node.Password, node.CAFile)
-			}
-			d := newDetection(t, source+"}", "")
-			d.story(func(lines [][]byte) {
-				var all [][]byte
-				for _, l := range lines {
-					all = append(all, fmt.Appendf(nil, `{"create":{"_index":%q}}`, index), l)
-				}
-				if all != nil {
-					node.Bulk(t, all...)
-				}
-			})
+			line := newLine(t, node.URL)
+			index, source := loginIndex(t, node, line.address)
+			d := newDetection(t, source, "")
+			put := func(lines [][]byte) { putLogins(t, node, index, lines) }
+			d.story(put)
+			line.cut(true) // the cluster is out of reach, and attacked
+			put(attack("out", time.Now(), 12))
+			time.Sleep(8 * time.Second)
+			line.cut(false)
+			d.said("ann", "bob", "eve", "late", "out")
 		})
+	}
+}
+
+// line is a way to a node that can be cut.
+type line struct {
+	address string
+	mu      sync.Mutex
+	broken  bool
+	open    map[net.Conn]bool
+}
+
+func newLine(t *testing.T, target string) *line {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &line{address: u.Scheme + "://" + listener.Addr().String(), open: map[net.Conn]bool{}}
+	t.Cleanup(func() {
+		listener.Close() //nolint:errcheck // the test is over
+		l.cut(true)
+	})
+	go func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", u.Host)
+			if err != nil || !l.join(from, to) {
+				from.Close() //nolint:errcheck // it is as good as closed
+				continue
+			}
+			go l.pass(from, to)
+			go l.pass(to, from)
+		}
+	}()
+	return l
+}
+
+// join notes a connection and its other half; it reports false where the line is cut.
+func (l *line) join(from, to net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken {
+		to.Close() //nolint:errcheck // nothing came of it
+		return false
+	}
+	l.open[from], l.open[to] = true, true
+	return true
+}
+
+func (l *line) pass(from, to net.Conn) {
+	io.Copy(to, from) //nolint:errcheck // it ends when one of them does
+	from.Close()      //nolint:errcheck // both end
+	to.Close()        //nolint:errcheck // both end
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, from)
+	delete(l.open, to)
+}
+
+// cut cuts the line, or mends it.
+func (l *line) cut(broken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken = broken; broken {
+		for c := range l.open {
+			c.Close() //nolint:errcheck // it is cut
+		}
 	}
 }
