@@ -177,7 +177,11 @@ func (t *routeTested) print(out io.Writer) {
 			fmt.Fprintf(out, "    waits now: %s\n", quoteLine(r.Quiet))
 		}
 		if r.Escalation > 0 {
-			fmt.Fprintf(out, "    escalates in %d steps where nobody acknowledges\n", r.Escalation)
+			steps := "1 step"
+			if r.Escalation > 1 {
+				steps = fmt.Sprintf("%d steps", r.Escalation)
+			}
+			fmt.Fprintf(out, "    escalates in %s where nobody acknowledges\n", steps)
 		}
 	}
 }
