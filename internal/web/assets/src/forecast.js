@@ -29,11 +29,15 @@ async function stream(path, body, signal, each) {
 	}
 }
 
-// bars draws days as bars of messages above bars of alerts that were held back.
+// bars draws the messages of each day as columns; the day and its numbers are in the title and for screen readers.
 function bars(days) {
 	const most = Math.max(1, ...days.map(d => d.messages));
-	return el('ol', {class: 'days', 'aria-label': 'Messages by day'}, days.map(d => el('li', {title: `${d.day}: ${d.messages} messages, ${d.alerts} alerts, ${d.held} held back`},
-		el('meter', {min: 0, max: most, value: String(d.messages)}), el('span', {}, d.day.slice(5)), el('b', {}, number(d.messages)))));
+	return el('figure', {class: 'days'}, el('ol', {}, days.map(d => {
+		const said = `${d.day}: ${number(d.messages)} messages, ${number(d.alerts)} alerts${d.held ? `, ${number(d.held)} held back` : ''}`;
+		const bar = el('i', {class: d.messages ? '' : 'none'});
+		bar.style.height = `${Math.max(2, d.messages / most * 100)}%`;
+		return el('li', {title: said}, bar, el('span', {class: 'visually-hidden'}, said));
+	})), el('figcaption', {}, el('span', {}, days[0].day), el('span', {}, `at most ${number(most)} messages a day`), el('span', {}, days.at(-1).day)));
 }
 
 const facts = key => key.map(f => `${f.name} ${f.value}`).join(', ') || 'all';
