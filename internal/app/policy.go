@@ -60,7 +60,7 @@ func Policy(cfg *config.Config, edits func(channel string) bool) (*policy.Policy
 func routeOf(r config.Route, path string, s *config.Slack, calendars map[string]*policy.Calendar) (policy.Route, error) {
 	out := policy.Route{
 		Path: path, Continue: r.Continue, Channel: r.Channel, Solo: r.Ungrouped(), Wait: r.GroupWait, Interval: r.GroupInterval,
-		Repeat: r.RepeatInterval, Rate: policy.Rate(r.RateLimit),
+		Template: r.Template, Repeat: r.RepeatInterval, Rate: policy.Rate(r.RateLimit),
 	}
 	if !out.Solo {
 		out.GroupBy = r.GroupBy

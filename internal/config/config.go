@@ -193,6 +193,8 @@ type Route struct {
 	MuteTimeIntervals, ActiveTimeIntervals []string
 	// Escalation is what is done where nobody takes an alert up, in the order of time.
 	Escalation []Escalation
+	// Template is the text of its messages, known to be one; empty is the usual message.
+	Template string
 	// Routes are tried in order; the first that matches takes the alert, else this route does.
 	Routes []Route
 }

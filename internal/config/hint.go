@@ -58,5 +58,5 @@ func hintFor(section, name string) string {
 // sectionKeys are keys people put at the top of the file that stand under a section.
 var sectionKeys = map[string][]string{
 	"slack": {"bot_token", "app_token", "webhook_url", "channel", "pace", "in_doubt", "api_url"},
-	"route": {"group_by", "group_wait", "group_interval", "repeat_interval", "rate_limit", "escalation", "mute_time_intervals", "active_time_intervals", "channel_from"},
+	"route": {"group_by", "group_wait", "group_interval", "repeat_interval", "rate_limit", "escalation", "mute_time_intervals", "active_time_intervals", "channel_from", "template"},
 }

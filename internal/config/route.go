@@ -66,6 +66,9 @@ func (d *decoder) route(m *mapping, r Route, slack *Slack, known []TimeInterval)
 	if steps, ok := d.escalation(m); ok {
 		r.Escalation = steps
 	}
+	if text, ok := m.template("template"); ok {
+		r.Template = text
+	}
 	items, _ := m.list("routes")
 	if len(items) > 0 && strings.Count(m.key, ".") >= mostNested {
 		d.problem(m.placeOf("routes"), fmt.Sprintf("the routes are more than %d deep: put them beside each other", mostNested))

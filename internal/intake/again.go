@@ -2,7 +2,6 @@ package intake
 
 import (
 	"tocsin/internal/ledger"
-	"tocsin/internal/notice"
 	"tocsin/internal/outbox"
 	"tocsin/internal/policy"
 )
@@ -25,8 +24,8 @@ func (c *commit) again(a ledger.Content, stands ledger.Standing, v policy.Verdic
 	if err != nil || !c.policy.Again(c.now, v, traffic) {
 		return err
 	}
-	n := notice.Alone(key, v.Channel, a.Alert)
-	n.Prefix, n.Repeat = c.prefix, true
+	n := c.alone(key, v, a.Alert)
+	n.Repeat = true
 	c.queued++
 	return outbox.Put(c.tx, n, c.now)
 }

@@ -65,6 +65,9 @@ func (i *Intake) commit(ctx context.Context, b alert.Batch, contents []ledger.Co
 		if err := c.escalations(); err != nil {
 			return err
 		}
+		if err := c.reports(); err != nil {
+			return err
+		}
 		if err := c.keep(b); err != nil {
 			return err
 		}
@@ -122,7 +125,7 @@ func (c *commit) soonest() (time.Time, error) {
 		}
 		next = sooner(next, at)
 	}
-	return next, nil
+	return sooner(next, c.due), nil
 }
 
 // commit is one transaction under way.
@@ -132,8 +135,9 @@ type commit struct {
 	now     time.Time
 	policy  *policy.Policy // with what people set
 	set     *policy.Set
-	changes int64 // of what people set
-	turned  bool  // something began or ended that silences or hides alerts
+	changes int64     // of what people set
+	due     time.Time // when a report is due next; zero for never
+	turned  bool      // something began or ended that silences or hides alerts
 	open    *open
 	revised map[notice.Key]bool // notices that name an alert whose content changed
 	fresh   int
@@ -174,8 +178,7 @@ func (c *commit) take(a ledger.Content) error {
 func (c *commit) add(a ledger.Content, v policy.Verdict) error {
 	stands := decided(v)
 	if v.AtOnce() {
-		n := notice.Alone(policy.SoloKey(a.ID), v.Channel, a.Alert)
-		n.Prefix = c.prefix
+		n := c.alone(policy.SoloKey(a.ID), v, a.Alert)
 		stands.Notice, stands.Revision, stands.Reason = n.Key, n.Revision, "sent to "+v.Channel+" on its own"
 		stands.Cause = alert.NewCause(alert.CauseSent, "route", v.Path, "channel", v.Channel)
 		if err := outbox.Put(c.tx, n, c.now); err != nil {
@@ -191,6 +194,16 @@ func (c *commit) add(a ledger.Content, v policy.Verdict) error {
 		return err
 	}
 	return c.open.enter(c.policy, c.now, v, a.Severity)
+}
+
+// alone is the notice of one alert as its route words it.
+func (c *commit) alone(key notice.Key, v policy.Verdict, a *alert.Alert) notice.Notice {
+	n := notice.Alone(key, v.Channel, a)
+	n.Prefix = c.prefix
+	if n.Template = c.policy.Template(v.Path); n.Template != "" {
+		n.Fill([]alert.Alert{*a})
+	}
+	return n
 }
 
 // decided is how an alert stands after a verdict, before a notice names it.
@@ -322,7 +335,7 @@ func (c *commit) post(g *policy.Group) error {
 	if _, err := ledger.Assign(c.tx, g.Key, key, 1, true, why); err != nil {
 		return err
 	}
-	n := notice.Notice{Key: key, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix}
+	n := notice.Notice{Key: key, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix, Template: c.policy.Template(g.Path)}
 	if err := c.fill(&n); err != nil {
 		return err
 	}
@@ -466,10 +479,12 @@ func (c *commit) repeat(g *policy.Group) error {
 	if err != nil {
 		return err
 	}
-	n := notice.Notice{Key: g.Live, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix, Repeat: true, Count: count}
+	n := notice.Notice{
+		Key: g.Live, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix, Repeat: true, Count: count,
+		Template: c.policy.Template(g.Path),
+	}
 	for k := range alerts {
 		a := &alerts[k]
-		n.Items = append(n.Items, notice.ItemOf(a))
 		n.Severity = max(n.Severity, a.Severity)
 		if n.Since.IsZero() || a.Time.Before(n.Since) {
 			n.Since = a.Time
@@ -478,6 +493,7 @@ func (c *commit) repeat(g *policy.Group) error {
 			n.Until = a.Time
 		}
 	}
+	n.Fill(alerts)
 	c.queued++
 	return outbox.Put(c.tx, n, c.now)
 }

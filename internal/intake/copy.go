@@ -5,7 +5,6 @@ import (
 
 	"tocsin/internal/alert"
 	"tocsin/internal/ledger"
-	"tocsin/internal/notice"
 	"tocsin/internal/outbox"
 	"tocsin/internal/policy"
 )
@@ -15,8 +14,7 @@ func (c *commit) copies(seq int64, a *alert.Alert, also []policy.Verdict) error 
 	for _, v := range also {
 		one := ledger.Copy{Channel: v.Channel, Path: v.Path, Group: v.Group, Reason: v.Reason}
 		if v.AtOnce() {
-			n := notice.Alone(policy.CopyKey(a.ID, v.Channel), v.Channel, a)
-			n.Prefix = c.prefix
+			n := c.alone(policy.CopyKey(a.ID, v.Channel), v, a)
 			one.Notice, one.Revision, one.Reason = n.Key, n.Revision, "sent to "+v.Channel+" on its own"
 			if err := outbox.Put(c.tx, n, c.now); err != nil {
 				return err

@@ -108,6 +108,14 @@ func (p *Policy) With(set *Set) *Policy {
 	return &out
 }
 
+// Template is the text of a route's messages, by its path; empty for the usual one.
+func (p *Policy) Template(path string) string {
+	if r := p.routes[path]; r != nil {
+		return r.Template
+	}
+	return ""
+}
+
 // Verdict is what is to become of one alert. The zero Kept forwards it.
 type Verdict struct {
 	Kept    Kept   // why it is not forwarded

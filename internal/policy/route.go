@@ -28,6 +28,7 @@ type Route struct {
 	// them does. What comes then waits.
 	Mute, Active []*Calendar
 	Escalation   []Escalation // in the order of After
+	Template     string       // the text of its messages; "" is the usual one
 	Routes       []Route
 }
 
