@@ -176,8 +176,13 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	for _, d := range detections {
 		sources = append(sources, d)
 	}
+	reports, err := reportsOf(cfg)
+	if err != nil {
+		return a, err
+	}
 	a.intake, err = intake.New(intake.Options{
 		DB: db, Policy: rules, Sources: sources, Wake: wake, Prefix: o.Prefix, Edits: edits,
+		Reports: reports, Rules: a.runningRules, Expected: expectedSources(cfg),
 		Log: o.Log, Report: a.health.Set, Registerer: registry,
 	})
 	if err != nil {

@@ -37,7 +37,12 @@ type Options struct {
 	Wake    func()                    // called after a commit that gave the outbox something; nil is none
 	Prefix  string                    // stands before every message, such as "[demo]"
 	Edits   func(channel string) bool // whether messages of a channel can be edited in place; nil is nowhere
-	Log     *slog.Logger
+	// Reports are said again and again. Rules gives the names of the rules that run, and Expected are the names of
+	// the sources that bring alerts, for them to name those that do not.
+	Reports  []policy.Report
+	Rules    func() []string
+	Expected []string
+	Log      *slog.Logger
 	// Report takes each part's trouble and, with a nil error, its end. Nil reports nothing.
 	Report     func(part string, err error, hint string)
 	Registerer prometheus.Registerer // nil registers nothing
@@ -55,6 +60,10 @@ type Intake struct {
 	report  func(part string, err error, hint string)
 	metrics *metrics
 	tuned   tuned
+
+	reports   []policy.Report
+	ruleNames func() []string
+	expected  []string
 
 	timer chan struct{} // says that something may be due earlier than the timer loop knows
 	once  sync.Mutex    // one commit at a time
@@ -85,7 +94,11 @@ func New(o Options) (*Intake, error) {
 	if o.Report == nil {
 		o.Report = func(string, error, string) {}
 	}
+	if o.Rules == nil {
+		o.Rules = func() []string { return nil }
+	}
 	return &Intake{
+		reports: o.Reports, ruleNames: o.Rules, expected: o.Expected,
 		db: o.DB, policy: o.Policy, sources: o.Sources, wake: o.Wake, prefix: o.Prefix, edits: o.Edits,
 		log: o.Log, report: o.Report, metrics: newMetrics(o.Registerer), timer: make(chan struct{}, 1),
 	}, nil

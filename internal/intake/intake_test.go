@@ -112,6 +112,9 @@ func newHouse(t testing.TB, dir string, c *channel, root policy.Route, sources .
 	return newHouseOf(t, dir, c, policy.Options{Root: root, Edits: c.Edits}, sources...)
 }
 
+// reporting adds to the options of the next houses; nil adds nothing.
+var reporting func(*intake.Options)
+
 // newHouseOf is newHouse with all of policy.
 func newHouseOf(t testing.TB, dir string, c *channel, o policy.Options, sources ...intake.Source) *house {
 	t.Helper()
@@ -130,7 +133,11 @@ func newHouseOf(t testing.TB, dir string, c *channel, o policy.Options, sources 
 	must()
 	h.outbox, err = outbox.New(outbox.Options{DB: h.db, Sender: c, Pace: 0, Log: log})
 	must()
-	h.intake, err = intake.New(intake.Options{DB: h.db, Policy: rules, Sources: sources, Wake: h.outbox.Wake, Edits: c.Edits, Log: log})
+	options := intake.Options{DB: h.db, Policy: rules, Sources: sources, Wake: h.outbox.Wake, Edits: c.Edits, Log: log}
+	if reporting != nil {
+		reporting(&options)
+	}
+	h.intake, err = intake.New(options)
 	must()
 	h.ledger, err = ledger.New(ledger.Options{DB: h.db})
 	must()
