@@ -38,6 +38,7 @@ const (
 	sourceSilent = "source silent"
 	fieldGone    = "fields vanished"
 	indexGone    = "index gone"
+	isBehind     = "cannot catch up"
 )
 
 // healthRule is the rule by which the episodes of ailments are stored. It has no memory, and no rule has this id.
@@ -53,6 +54,8 @@ type ward struct {
 	began time.Time
 	// runs is since when a rule could have run, by its id.
 	runs map[string]time.Time
+	// stuck is since when a rule cannot catch up what it missed.
+	stuck map[string]time.Time
 	// known is what was there of what a rule searches, by its id; read says that it was read.
 	known map[string]*surroundings
 	read  bool
@@ -188,6 +191,14 @@ func (w *ward) look(now time.Time) round {
 			continue
 		}
 		source, name := s.set.source.Name, s.set.rule.Name
+		switch since := w.stuck[id]; {
+		case s.stuck == nil:
+			delete(w.stuck, id)
+		case since.IsZero():
+			w.stuck[id] = now
+		case now.Sub(since) >= notRunAfter:
+			add(ailment{What: isBehind, Source: source, Rule: id, Name: name, Since: since, Reason: fmt.Sprintf("Rule %s cannot catch up what it missed: %s", name, cut(s.stuck.Error(), 300))})
+		}
 		since := w.runs[id]
 		if s.memory.Worked > 0 && (s.memory.Failures > 0 || store.Time(s.memory.Worked).After(since)) {
 			since = store.Time(s.memory.Worked)
@@ -235,12 +246,13 @@ func (w *ward) unsure(now time.Time, asleep map[string]bool, working map[string]
 	for name, h := range w.d.health {
 		unreached[name] = h.seen.IsZero() || now.Sub(h.reached) >= 3*watchEvery
 	}
-	runs, used, worked := map[string]bool{}, map[string]bool{}, map[string]time.Time{}
+	runs, used, behind, worked := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]time.Time{}
 	for id, s := range w.d.states {
 		runs[id] = s.set != nil || s.wrong != nil
 		if s.set != nil {
 			used[s.set.source.Name] = true
 			worked[id] = store.Time(s.memory.Worked)
+			behind[id] = s.memory.Since > 0 && len(s.set.timing.missed(s.memory.Covered, s.memory.Older, s.memory.Since, now.UnixMicro())) > 0
 		}
 	}
 	return func(a *ailment) bool {
@@ -251,6 +263,8 @@ func (w *ward) unsure(now time.Time, asleep map[string]bool, working map[string]
 			return runs[a.Rule] && (asleep[a.Source] || !worked[a.Rule].After(a.Since))
 		case noRuleRuns:
 			return used[a.Source] && !working[a.Source].After(a.Since)
+		case isBehind: // after a restart it has to be seen first
+			return runs[a.Rule] && behind[a.Rule]
 		case fieldGone, indexGone:
 			return runs[a.Rule] && w.blind[a.Rule]
 		}

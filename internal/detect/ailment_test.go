@@ -1,6 +1,8 @@
 package detect_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +14,9 @@ import (
 
 	"tocsin/internal/alert"
 	"tocsin/internal/ledger"
+	"tocsin/internal/query"
+	"tocsin/internal/query/plan"
+	"tocsin/internal/row"
 	"tocsin/internal/rule"
 )
 
@@ -112,6 +117,55 @@ func TestAFieldThatNeverWasDoesNotVanish(t *testing.T) {
 	})
 	if got := health(entries); len(got) > 0 {
 		t.Error(got)
+	}
+}
+
+func TestOnlyTheRuleWhoseFieldVanishedSaysSo(t *testing.T) {
+	dir := t.TempDir()
+	var entries []ledger.Entry
+	synctest.Test(t, func(t *testing.T) {
+		p := newProcess(t, dir, several(100, func(i int) event { return after(time.Duration(i+1)*time.Minute, "heart", i) }), "name: one\nevery: 1m\nsearch: 'event.action: x'", "name: two\nevery: 1m\nsearch: 'user.name: x'")
+		p.source.names, p.source.indices = []string{"event.action", "user.name"}, 1
+		p.live(30 * time.Minute)
+		p.source.names = []string{"event.action"}
+		entries = p.live(30 * time.Minute)
+	})
+	if got := health(entries); len(got) != 1 || !strings.HasPrefix(entries[0].Alert.Reason, "Rule two may find nothing: user.name,") {
+		t.Errorf("%v: %+v", got, entries)
+	}
+}
+
+// forgetful is a source that fails where it is asked for what is older than an hour and a half.
+type forgetful struct{ query.Backend }
+
+func (f forgetful) Rows(ctx context.Context, r plan.Read, p plan.Pushed, s *row.Schema, emit func(*row.Row) error) (plan.Cost, error) {
+	if r.TimeField == "@timestamp" && !r.Earliest.IsZero() && time.Since(r.Earliest) > 90*time.Minute {
+		return plan.Cost{}, errors.New("the disk of old data is broken")
+	}
+	return f.Backend.Rows(ctx, r, p, s, emit)
+}
+
+func TestARuleThatCannotCatchUpSaysSo(t *testing.T) {
+	dir := t.TempDir()
+	var broken, mended []ledger.Entry
+	synctest.Test(t, func(t *testing.T) {
+		p := newProcess(t, dir, several(700, func(i int) event { return after(time.Duration(i+1)*time.Minute, "ann", i) }), plainRule)
+		p.live(10 * time.Minute)
+		time.Sleep(4 * time.Hour)
+		events := p.source.events
+		p.source.instead = func(ctx context.Context, indices []string) (query.Backend, error) {
+			b, err := (&stream{events: events}).open(ctx, indices)
+			return forgetful{b}, err
+		}
+		broken = p.live(time.Hour)
+		p.source.instead = nil
+		mended = p.live(time.Hour)
+	})
+	if diff := cmp.Diff([]string{"cannot catch up open"}, health(broken)); diff != "" {
+		t.Errorf("while it cannot: %s", diff)
+	}
+	if diff := cmp.Diff([]string{"cannot catch up closed"}, health(mended)); diff != "" {
+		t.Errorf("when it has: %s", diff)
 	}
 }
 

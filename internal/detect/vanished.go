@@ -39,16 +39,38 @@ func (w *ward) survey(ctx context.Context) error {
 	}
 	w.d.mu.Unlock()
 	w.gone, w.blind = map[string][]ailment{}, map[string]bool{}
+	places, byRule := map[string]*place{}, map[string]*place{} // by key; each rule's own
 	for id, set := range sets {
+		p, err := placeOf(set, w.d.now())
+		if err != nil {
+			w.blind[id] = true
+			continue
+		}
+		key := p.key()
+		if places[key] == nil {
+			all := *p
+			all.uses = nil
+			places[key] = &all
+		}
+		places[key].uses = append(places[key].uses, p.uses...)
+		byRule[id] = p
+	}
+	for _, p := range places {
+		if p.err = p.look(ctx); p.err != nil {
+			w.d.log.Debug("what rules search could not be looked at", "source", p.source.Name, "error", p.err)
+		}
+	}
+	for id, own := range byRule {
+		set, p := sets[id], places[own.key()]
 		k := w.known[id]
 		if k == nil || k.Definition != set.definition {
-			k = &surroundings{Definition: set.definition, Fields: map[string]int64{}, Indices: map[string]int64{}}
+			k = &surroundings{Definition: set.definition}
 		}
 		next := &surroundings{Definition: k.Definition, Fields: maps.Clone(k.Fields), Indices: maps.Clone(k.Indices)}
-		if err := next.see(ctx, set, w.d.now()); err != nil {
+		if p.err != nil {
 			w.blind[id] = true
-			w.d.log.Debug("what a rule searches could not be looked at", "rule", set.rule.Name, "error", err)
-			next = k
+		} else {
+			next.see(p, own.uses, w.d.now())
 		}
 		w.gone[id] = next.ailments(id, set)
 		if before := w.known[id]; before == nil || !maps.Equal(before.Fields, next.Fields) || !maps.Equal(before.Indices, next.Indices) || before.Definition != next.Definition {
@@ -61,39 +83,54 @@ func (w *ward) survey(ctx context.Context) error {
 	return nil
 }
 
-// see looks for what the rule searches.
-func (k *surroundings) see(ctx context.Context, set *ruleset, now time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	b, err := set.source.Open(ctx, set.rule.Indices)
-	if err != nil {
-		return err
-	}
+// place is where rules search. It is looked at once for all of them.
+type place struct {
+	source   *Source
+	indices  []string   // as the rule says
+	from     []string   // as its search says
+	patterns [][]string // each to be there; nil in it for the source's own
+	uses     []string
+
+	reached map[string]int // indices, by pattern; nil where the source has none
+	there   map[string]bool
+	told    bool // there is known
+	err     error
+}
+
+func (p *place) key() string {
+	return strings.Join([]string{p.source.Name, strings.Join(p.indices, ","), strings.Join(p.from, ",")}, "\x00")
+}
+
+func placeOf(set *ruleset, now time.Time) (*place, error) {
 	q, err := set.search.compile(now, time.Time{}, time.Time{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	patterns := q.Indices()
-	if patterns == nil {
-		patterns = set.rule.Indices
+	p := &place{source: set.source, indices: set.rule.Indices, from: q.Indices(), uses: q.Uses()}
+	named := p.from
+	if named == nil {
+		named = p.indices
 	}
-	if k.Fields == nil {
-		k.Fields = map[string]int64{}
-	}
-	if k.Indices == nil {
-		k.Indices = map[string]int64{}
-	}
-	all := [][]string{nil} // the source's own
-	if len(patterns) > 0 {
-		all = all[:0]
-		for _, p := range patterns {
-			if !strings.HasPrefix(p, "-") {
-				all = append(all, []string{p})
-			}
+	for _, n := range named {
+		if !strings.HasPrefix(n, "-") {
+			p.patterns = append(p.patterns, []string{n})
 		}
 	}
-	whole := true
-	for _, from := range all {
+	if p.patterns == nil {
+		p.patterns = [][]string{nil}
+	}
+	return p, nil
+}
+
+// look asks the source what is there.
+func (p *place) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	b, err := p.source.Open(ctx, p.indices)
+	if err != nil {
+		return err
+	}
+	for _, from := range p.patterns {
 		n, ok, err := query.Reaches(ctx, b, from)
 		if err != nil {
 			return err
@@ -101,21 +138,42 @@ func (k *surroundings) see(ctx context.Context, set *ruleset, now time.Time) err
 		if !ok {
 			break
 		}
-		whole = whole && n > 0
-		sight(k.Indices, strings.Join(from, ","), n > 0, now)
+		if p.reached == nil {
+			p.reached = map[string]int{}
+		}
+		if p.reached[strings.Join(from, ",")] = n; n == 0 {
+			return nil // its fields are gone with the index: one thing is wrong
+		}
 	}
-	if !whole {
-		return nil // the fields are gone with the index: one thing is wrong
-	}
-	uses := q.Uses()
-	there, ok, err := query.Has(ctx, b, q.Indices(), uses)
+	slices.Sort(p.uses)
+	there, ok, err := query.Has(ctx, b, p.from, slices.Compact(p.uses))
 	if err != nil || !ok {
 		return err
 	}
-	for _, f := range uses {
-		sight(k.Fields, f, slices.Contains(there, f), now)
+	p.there, p.told = make(map[string]bool, len(there)), true
+	for _, f := range there {
+		p.there[f] = true
 	}
 	return nil
+}
+
+// see notes what is there of what a rule searches.
+func (k *surroundings) see(p *place, uses []string, now time.Time) {
+	if k.Fields == nil {
+		k.Fields = map[string]int64{}
+	}
+	if k.Indices == nil {
+		k.Indices = map[string]int64{}
+	}
+	for pattern, n := range p.reached {
+		sight(k.Indices, pattern, n > 0, now)
+	}
+	if !p.told {
+		return
+	}
+	for _, f := range uses {
+		sight(k.Fields, f, p.there[f], now)
+	}
 }
 
 // sight notes whether something is there.
