@@ -104,4 +104,6 @@ for client in elasticsearch7:elasticsearch==7.17.12 elasticsearch8:elasticsearch
 	python_client "${client%%:*}" "${client#*:}" ||
 		without "${client#*:} for Python" "install python3-venv and start again"
 done
+python_client schemathesis schemathesis==4.32.5 ||
+	say "without schemathesis the API is not tried with it. To get it: install python3-venv and start again"
 exit $missing

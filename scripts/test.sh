@@ -6,6 +6,7 @@
 # SERVERS      kinds to start (opensearch opensearchtls opensearch2 elastic8 elastic7 elastic710), or none; all unless set
 # TOCSIN_TEST_SERVERS=required    a server that cannot be started ends the run, as in CI
 # SHIPPERS     none: leave out scripts/shippers, which is a module of its own
+# APITIME      seconds that schemathesis tries the API for, 0 for none; 60 unless set
 # TESTS        packages to test, ./... unless set     FUZZTIME  inputs or time for each parser, 0 for none
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -87,6 +88,14 @@ every() { # the status is the closing list's, which has read of every failure
 }
 every |
 	"$scratch/closing" -report "$scratch/report" -unavailable "$scratch/servers/unavailable" || failures+=("the tests")
+unused=()
+if [ "${APITIME:-60}" = 0 ] || [ ! -x "$cache/python/schemathesis/bin/python" ]; then
+	unused+=("schemathesis, on the API")
+else
+	title "the API, with schemathesis, ${APITIME:-60} s"
+	scripts/api/schemathesis.sh || failures+=("schemathesis")
+fi
+[ ${#unused[@]} = 0 ] || printf 'NOT USED: %s\n' "${unused[@]}"
 [ -n "$race" ] || echo "NOT USED: the race detector (no C compiler)"
 [ ${#failures[@]} = 0 ] || printf 'FAILED, see above: %s\n' "${failures[@]}"
 exit $((${#failures[@]} > 0))

@@ -292,10 +292,20 @@ func who(r *http.Request) account.Identity {
 
 // unrouted answers for a path or a method of the API that is not on the table.
 func (w *Web) unrouted(rw http.ResponseWriter, r *http.Request) {
-	var allowed []string
+	var (
+		allowed []string
+		fewest  int // parameters of the path: with fewer it is a closer one
+	)
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 		other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
-		if _, pattern := w.mux.Handler(other); strings.HasPrefix(pattern, method+" ") {
+		_, pattern := w.mux.Handler(other)
+		if !strings.HasPrefix(pattern, method+" ") {
+			continue
+		}
+		switch n := strings.Count(pattern, "{"); {
+		case len(allowed) == 0 || n < fewest:
+			allowed, fewest = []string{method}, n
+		case n == fewest:
 			allowed = append(allowed, method)
 		}
 	}

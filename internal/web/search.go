@@ -59,7 +59,7 @@ func Searches(o SearchOptions) Part {
 		})
 		w.add(Route{
 			Method: "POST", Path: "/search/check", Tag: "search", Role: account.Viewer, Reads: true, Summary: "What is wrong with a search that is being written, and what is known of it",
-			Body: CheckRequest{}, Answer: CheckAnswer{}, Handle: s.check,
+			Body: CheckRequest{}, Answer: CheckAnswer{}, Fails: []int{422, 502}, Failure: SearchFailure{}, Handle: s.check,
 		})
 		w.add(Route{
 			Method: "POST", Path: "/search/hints", Tag: "search", Role: account.Viewer, Reads: true, Summary: "Why a search may have found nothing",
@@ -75,7 +75,7 @@ func Searches(o SearchOptions) Part {
 		})
 		w.add(Route{
 			Method: "GET", Path: "/fields", Tag: "search", Role: account.Viewer, Summary: "The fields of a source: their types, and how many of its newest documents have them",
-			Query: where(span...), Answer: FieldList{}, Fails: []int{502}, Failure: SearchFailure{}, Handle: s.listFields,
+			Query: where(span...), Answer: FieldList{}, Fails: []int{422, 502}, Failure: SearchFailure{}, Handle: s.listFields,
 		})
 		w.add(Route{
 			Method: "GET", Path: "/values", Tag: "search", Role: account.Viewer, Summary: "The values a field has, most common first",
@@ -83,15 +83,15 @@ func Searches(o SearchOptions) Part {
 				{Name: "field", Text: "The field's name.", Needed: true},
 				{Name: "prefix", Text: "What the values begin with."},
 			}, span...)...),
-			Answer: ValueList{}, Fails: []int{502}, Failure: SearchFailure{}, Handle: s.listValues,
+			Answer: ValueList{}, Fails: []int{422, 502}, Failure: SearchFailure{}, Handle: s.listValues,
 		})
 		w.add(Route{
 			Method: "POST", Path: "/complete", Tag: "search", Role: account.Viewer, Reads: true, Summary: "What may be written at a place in a search",
-			Body: CompleteRequest{}, Answer: Completion{}, Fails: []int{502}, Failure: SearchFailure{}, Handle: s.complete,
+			Body: CompleteRequest{}, Answer: Completion{}, Fails: []int{422, 502}, Failure: SearchFailure{}, Handle: s.complete,
 		})
 		w.add(Route{
 			Method: "GET", Path: "/ingest-delay", Tag: "search", Role: account.Viewer, Summary: "How long after their time the newest documents of a source were taken in",
-			Query: where(), Answer: IngestDelay{}, Fails: []int{502}, Failure: SearchFailure{}, Handle: s.delay,
+			Query: where(), Answer: IngestDelay{}, Fails: []int{422, 502}, Failure: SearchFailure{}, Handle: s.delay,
 		})
 		if o.Saved != nil {
 			s.routeSaved()
