@@ -42,3 +42,12 @@ func (l *Ledger) Activity(ctx context.Context, since time.Time) (map[string][]Da
 	}
 	return out, nil
 }
+
+// Copies reads the sayings of an entry in other channels.
+func (l *Ledger) Copies(ctx context.Context, seq int64) (out []Copy, err error) {
+	err = l.db.View(ctx, func(tx *store.Tx) error {
+		out, err = Copies(tx, seq)
+		return err
+	})
+	return out, err
+}

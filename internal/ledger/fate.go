@@ -33,6 +33,7 @@ const countQuery = `SELECT ` + fate + `, COUNT(*)` + from + ` GROUP BY 1`
 
 // Entry is one alert with what became of it.
 type Entry struct {
+	Seq      int64 // its place in the record: a page before it goes on from here
 	Alert    alert.Alert
 	Fate     alert.Fate
 	Reason   string // why this fate; for a pending alert, what it waits for
@@ -89,7 +90,7 @@ func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 			&saidChannel, &toChannel, &e.TS, &reason, &e.Attempts, &cause, &e.Handled, &e.By, &handledAt, &e.Verdict, &copied); err != nil {
 			return err
 		}
-		e.At = store.Time(handledAt)
+		e.Seq, e.At = seq, store.Time(handledAt)
 		var err error
 		if e.Cause, err = alert.ParseCause(cause); err != nil {
 			return err
