@@ -196,7 +196,13 @@ func (c *Check) slack(ctx context.Context, add func(Finding)) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	at := c.o.Config.Place("slack")
-	for _, f := range c.o.Slack.Check(ctx, Channels(c.o.Config.Route)...) {
+	channels := Channels(c.o.Config.Route)
+	for _, d := range c.o.Config.Digests {
+		if d.Channel != "" && !slices.Contains(channels, d.Channel) {
+			channels = append(channels, d.Channel)
+		}
+	}
+	for _, f := range c.o.Slack.Check(ctx, channels...) {
 		add(Finding{Part: "slack", Place: at, Text: f.What, Hint: f.Try, Problem: f.Level == slack.LevelProblem, Warning: f.Level == slack.LevelWarning})
 	}
 }

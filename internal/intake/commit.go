@@ -508,7 +508,12 @@ func (c *commit) fill(n *notice.Notice) error {
 	if err != nil {
 		return err
 	}
-	n.Standing = sum.Standing
+	n.Standing, n.Tops = sum.Standing, nil
+	if sum.Count > notice.NamedMost { // too many to read: what most of them share tells more
+		if n.Tops, err = ledger.Tops(c.tx, n.Key, topMost); err != nil {
+			return err
+		}
+	}
 	n.Count, n.Severity, n.Since, n.Until, n.Tallies = sum.Count, sum.Severity, sum.Since, sum.Until, sum.Tallies
 	n.Fill(named)
 	for k := range n.Items {
