@@ -122,17 +122,19 @@ func (s *searches) completeFields(r *http.Request, sc scope, key string, spot qu
 		}
 	}
 	word := strings.ToLower(spot.Word)
-	fits := [3][]Option{}
+	fits := [4][]Option{}
 	for i, f := range rows {
 		if spot.Groups && !f.Groups {
 			continue // its .keyword stands beside it
 		}
-		name, rank := strings.ToLower(f.Name), 2
+		name, rank := strings.ToLower(f.Name), 3
 		switch {
-		case strings.HasPrefix(name, word):
+		case strings.HasPrefix(name, word) && (!spot.Groups || f.Type != "date"): // rarely is anything grouped by the very time
 			rank = 0
-		case strings.Contains(name, "."+word):
+		case strings.HasPrefix(name, word):
 			rank = 1
+		case strings.Contains(name, "."+word):
+			rank = 2
 		case !strings.Contains(name, word):
 			continue
 		}
@@ -152,7 +154,7 @@ func (s *searches) completeFields(r *http.Request, sc scope, key string, spot qu
 		}
 		fits[rank] = append(fits[rank], o)
 	}
-	all := slices.Concat(fits[0], fits[1], fits[2])
+	all := slices.Concat(fits[0], fits[1], fits[2], fits[3])
 	out.Options = append(out.Options, all[:min(len(all), mostOptions)]...)
 	return nil
 }

@@ -194,14 +194,14 @@ func TestHistogramAndWindowsCountWhatIsThere(t *testing.T) {
 func TestCompletionOffersWhatIsThere(t *testing.T) {
 	h := newSearches(t, 30, time.Now())
 	for text, want := range map[string]string{
-		"us":                                    "user.name/keyword/40",
-		"name":                                  "user.name/keyword/40",
-		"user.name:":                            "alice//30 bob </script>//10",
-		"user.name:AL":                          "alice//30",
-		"* | cou":                               "count//0",
-		"* | count by ":                         "@timestamp/date/40 bytes/long/40 event.ingested/unknown/40 event.outcome/keyword/40 user.name/keyword/40",
-		"* | count by user.name | search ":      "user.name//0 count//0 not//0",
-		"* | count by user.name | sort - cou":   "count//0",
+		"us":                                  "user.name/keyword/40",
+		"name":                                "user.name/keyword/40",
+		"user.name:":                          "alice//30 bob </script>//10",
+		"user.name:AL":                        "alice//30",
+		"* | cou":                             "count//0",
+		"* | count by ":                       "@timestamp/date/40 bytes/long/40 event.ingested/unknown/40 event.outcome/keyword/40 user.name/keyword/40",
+		"* | count by user.name | search ":    "user.name//0 count//0 not//0",
+		"* | count by user.name | sort - cou": "count//0",
 		"😀 and not event.outcome:\"failure\" o": "or//0",
 	} {
 		got := post[web.Completion](t, h, "/api/v1/complete", body{"query": text, "position": len([]rune(text)) + strings.Count(text, "😀")}, 200)

@@ -73,6 +73,7 @@ export function makeChart(box, {zoom, threshold}) {
 					u.setSelect({left: 0, width: 0, top: 0, height: 0}, false);
 				}],
 				setCursor: [u => tip(u, xs, ys)],
+				draw: [() => line?.place()], // scales are known from the first drawing on
 			},
 		}, split(), box);
 		plot.redata = () => plot.setData(split(), false);
@@ -163,7 +164,7 @@ export function makeChart(box, {zoom, threshold}) {
 			if (data?.kind !== 'windows' || (data.value === value && data.op === op)) return;
 			data.value = value;
 			data.op = op;
-			if (value > plot.scales.y.max) draw();
+			if (!(value <= plot.scales.y.max)) draw();
 			else { line.place(); plot.redata(); }
 		},
 		// groups are the names of those drawn, how many of their windows are over the line, and the furthest of their values.
@@ -172,7 +173,7 @@ export function makeChart(box, {zoom, threshold}) {
 			return data.groups.map(g => {
 				const values = [...g.values.values()];
 				return {name: g.name, over: values.filter(above).length, furthest: values.length ? (data.op.startsWith('<') ? Math.min(...values) : Math.max(...values)) : 0};
-			});
+			}).sort((a, b) => data.op.startsWith('<') ? a.furthest - b.furthest : b.furthest - a.furthest);
 		},
 		choose(name) { chosen = chosen === name ? null : name; draw(); return chosen; },
 	};

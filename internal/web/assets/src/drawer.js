@@ -41,7 +41,7 @@ export function openAlertDrawer(page) {
 	const forecast = el('div', {class: 'forecast', role: 'status', 'aria-live': 'polite'});
 	const preview = el('div', {role: 'region', 'aria-label': 'The message'});
 	const wrong = el('div', {role: 'alert'});
-	const lookbackHelp = el('span', {class: 'help', id: id('lookback-help')}, 'auto: as long as events are measured to take to arrive');
+	const lookbackHelp = el('span', {class: 'help under', id: id('lookback-help')}, 'auto: as long as events are measured to take to arrive');
 	const search = el('pre', {class: 'mono'});
 
 	const shadow = el('button', {class: 'primary', type: 'submit', value: 'shadow'}, 'Start in shadow mode');
@@ -63,6 +63,8 @@ export function openAlertDrawer(page) {
 			el('details', {}, el('summary', {}, 'More'), field('message', 'Sentence of the message', message, 'A template over the row. Without one it is made of the search.'), field('tags', 'Tags', tags), field('attack', 'ATT&CK', attack), field('owner', 'Owner', owner), field('runbook', 'Runbook', runbook))),
 		el('footer', {}, shadow, start, draft));
 	document.body.append(form);
+	document.body.classList.add('has-drawer');
+	let named = name.value; // as proposed: it follows the search until someone writes another
 	name.focus();
 	name.select();
 
@@ -136,13 +138,14 @@ export function openAlertDrawer(page) {
 		problems([]);
 		const most = Math.max(1, ...b.days.map(d => d.alerts));
 		forecast.replaceChildren(el('p', {}, el('b', {}, b.sentence)),
-			el('ol', {class: 'days', 'aria-label': 'Alerts by day'}, b.days.map(d => { const bar = el('span', {class: 'day-bar'}); bar.style.height = `${Math.round(d.alerts / most * 28)}px`; return el('li', {title: `${d.day}: ${d.alerts} alerts, ${d.messages} messages`}, bar, el('span', {class: 'visually-hidden'}, `${d.day}: ${number(d.alerts)} alerts, ${number(d.messages)} messages`)); })),
+			el('ol', {class: 'day-bars', 'aria-label': 'Alerts by day'}, b.days.map(d => { const bar = el('span', {class: 'day-bar'}); bar.style.height = `${Math.round(d.alerts / most * 28)}px`; return el('li', {title: `${d.day}: ${d.alerts} alerts, ${d.messages} messages`}, bar, el('span', {class: 'visually-hidden'}, `${d.day}: ${number(d.alerts)} alerts, ${number(d.messages)} messages`)); })),
 			b.exact ? '' : el('p', {class: 'quiet'}, `Not exact: ${(b.reasons ?? []).join('; ')}`),
 			!b.alerts && b.misses?.length ? el('p', {class: 'quiet'}, `Nearest miss: ${b.misses[0].key?.map?.(f => f.value).join(', ') ?? ''} ${number(b.misses[0].value ?? 0)}`) : '');
 	}
 
 	function refresh() {
 		search.textContent = page.text();
+		if (name.value === named) name.value = named = propose(page.text(), page.check());
 		clearTimeout(timer);
 		timer = setTimeout(() => { foretell(); showMessage(preview, rule(true)); }, 500);
 	}
@@ -175,6 +178,7 @@ export function openAlertDrawer(page) {
 		running?.abort();
 		clearTimeout(timer);
 		form.remove();
+		document.body.classList.remove('has-drawer');
 		page.closed();
 		opener?.focus?.();
 	}

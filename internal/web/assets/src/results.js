@@ -125,5 +125,5 @@ export function facts(answer) {
 	const n = answer.rows.length;
 	const what = answer.raw ? (n === 1 ? 'event' : 'events') : (n === 1 ? 'row' : 'rows');
 	const took = answer.cost.took_ns / 1e6;
-	return `${answer.more ? `the newest ${number(n)}` : number(n)} ${what}${answer.more ? ', there are more' : ''} · ${took < 1000 ? `${Math.round(took)} ms` : `${(took / 1000).toFixed(1)} s`}`;
+	return `${answer.more ? `the newest ${number(n)}` : number(n)} ${what}${answer.more ? ', there are more' : ''} · ${took < 1 ? 'under 1 ms' : took < 1000 ? `${Math.round(took)} ms` : `${(took / 1000).toFixed(1)} s`}`;
 }
