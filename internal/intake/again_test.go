@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tocsin/internal/alert"
+	"tocsin/internal/notice"
 )
 
 func TestWhatStillGoesOnIsSaidAgainOnceEachTime(t *testing.T) {
@@ -45,6 +46,38 @@ func TestWhatStillGoesOnIsSaidAgainOnceEachTime(t *testing.T) {
 					}
 				}
 				want(t, got, c.want)
+				want(t, h.fates(), map[alert.Fate]int{alert.Sent: 1})
+			})
+		})
+	}
+}
+
+func TestWhatIsUndoneOrOverIsSaidInItsMessage(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(a *alert.Alert)
+		want   notice.State
+	}{
+		{"withdrawn", func(a *alert.Alert) { a.Withdrawn, a.Reason = true, "Withdrawn: more of it" }, notice.StateWithdrawn},
+		{"over", func(a *alert.Alert) { a.Ended, a.Status = time.Now(), alert.StatusClosed }, notice.StateResolved},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				channel := &channel{}
+				h := newHouse(t, t.TempDir(), channel, byRule())
+				defer h.db.Close()
+				h.run(3*time.Hour, func(context.Context) {
+					a := one("r", 1)
+					h.take(a)
+					time.Sleep(time.Hour)
+					c.change(&a)
+					a.Updated = time.Now()
+					h.take(a)
+				})
+				all := channel.all()
+				if len(all) != 1 || channel.edited() != 1 || all[0].Items[0].State != c.want {
+					t.Errorf("%d messages, %d edits: %+v", len(all), channel.edited(), all)
+				}
 				want(t, h.fates(), map[alert.Fate]int{alert.Sent: 1})
 			})
 		})
