@@ -42,6 +42,7 @@ type Options struct {
 	Reports  []policy.Report
 	Rules    func() []string
 	Expected []string
+	Keep     Keep
 	Log      *slog.Logger
 	// Report takes each part's trouble and, with a nil error, its end. Nil reports nothing.
 	Report     func(part string, err error, hint string)
@@ -64,6 +65,7 @@ type Intake struct {
 	reports   []policy.Report
 	ruleNames func() []string
 	expected  []string
+	keep      Keep
 
 	timer chan struct{} // says that something may be due earlier than the timer loop knows
 	once  sync.Mutex    // one commit at a time
@@ -98,7 +100,7 @@ func New(o Options) (*Intake, error) {
 		o.Rules = func() []string { return nil }
 	}
 	return &Intake{
-		reports: o.Reports, ruleNames: o.Rules, expected: o.Expected,
+		reports: o.Reports, ruleNames: o.Rules, expected: o.Expected, keep: o.Keep,
 		db: o.DB, policy: o.Policy, sources: o.Sources, wake: o.Wake, prefix: o.Prefix, edits: o.Edits,
 		log: o.Log, report: o.Report, metrics: newMetrics(o.Registerer), timer: make(chan struct{}, 1),
 	}, nil
@@ -112,6 +114,7 @@ func (i *Intake) Run(ctx context.Context) error {
 		g.Go(func() error { return i.follow(ctx, s) })
 	}
 	g.Go(func() error { return i.tick(ctx) })
+	g.Go(func() error { return i.forget(ctx) })
 	return g.Wait()
 }
 

@@ -43,6 +43,9 @@ func (c *commit) merge(a ledger.Content, stands ledger.Standing) error {
 		return err
 	}
 	if !ok {
+		if gone, err := ledger.Forgotten(c.tx, a.MergedInto); err != nil || gone { // it speaks for itself
+			return err
+		}
 		return fmt.Errorf("alert %s is merged into %s, which is not recorded", a.ID, a.MergedInto)
 	}
 	if into.Seq == stands.Seq || into.Waiting() && into.Group == stands.Group {

@@ -196,6 +196,8 @@ func Document(tx *store.Tx, id alert.ID) (json.RawMessage, error) {
 type Counts struct {
 	Seen   int                `json:"seen"`
 	ByFate map[alert.Fate]int `json:"by_fate"` // every fate is a key
+	// Forgotten are those of Seen that are too old to be kept; ByFate counts them too.
+	Forgotten int `json:"forgotten,omitempty"`
 }
 
 // Count counts. Seen is counted apart from the fates, so that a caller can prove that they add up.
@@ -221,7 +223,7 @@ func Count(tx *store.Tx) (Counts, error) {
 	if err != nil {
 		return c, fmt.Errorf("count alerts by fate: %w", err)
 	}
-	return c, nil
+	return c, c.countForgotten(tx)
 }
 
 // ErrSum means that the fates do not add up to the alerts seen: the database is damaged.

@@ -56,7 +56,7 @@ CREATE TABLE sources (
 	state      BLOB NOT NULL,
 	updated_at BIGINT NOT NULL
 );
-`}, writeBackMigration, suppressionMigration}
+`}, writeBackMigration, suppressionMigration, retentionMigration}
 
 // Decision is what policy decided about an alert. All but Forward is also its fate.
 type Decision string
@@ -110,6 +110,10 @@ func Look(tx *store.Tx, c Content) (Change, Standing, error) {
 		&s.Seq, &stored, &updated, &s.Decision, &s.Reason, &s.Channel, &s.Group, &key, &s.Revision, &s.Place, &s.Ongoing)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
+		forgotten, err := Forgotten(tx, c.ID)
+		if err != nil || forgotten {
+			return Same, Standing{}, err
+		}
 		return Fresh, Standing{}, nil
 	case err != nil:
 		return Same, Standing{}, fmt.Errorf("look up alert %s: %w", c.ID, err)
@@ -221,7 +225,13 @@ func Missing(tx *store.Tx, source string, sourceIDs []string) ([]string, error) 
 		err := tx.Row(`SELECT 1 FROM alerts WHERE id = ?`, []any{alert.NewID(source, id)}, &n)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			out = append(out, id)
+			forgotten, err := Forgotten(tx, alert.NewID(source, id))
+			if err != nil {
+				return nil, err
+			}
+			if !forgotten {
+				out = append(out, id)
+			}
 		case err != nil:
 			return nil, fmt.Errorf("look up alerts of %s: %w", source, err)
 		}
