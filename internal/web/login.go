@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"tocsin/internal/account"
 	"tocsin/internal/config"
@@ -63,8 +64,13 @@ func (w *Web) loginPage(rw http.ResponseWriter, r *http.Request) {
 	w.showLogin(rw, r, http.StatusOK, "login", loginView{Next: next})
 }
 
+// formTime is how long a form may take to come.
+const formTime = 30 * time.Second
+
 // form reads a small form. Where it cannot, it has answered.
 func (w *Web) form(rw http.ResponseWriter, r *http.Request) bool {
+	// Whoever is not signed in yet holds no connection for long. Where it cannot be bounded, the size is.
+	http.NewResponseController(rw).SetReadDeadline(time.Now().Add(formTime)) //nolint:errcheck // see above
 	r.Body = http.MaxBytesReader(rw, r.Body, mostAccount)
 	if err := r.ParseForm(); err != nil {
 		w.sorry(rw, r, http.StatusBadRequest, "This form cannot be read", "Go back, reload the page, and send it again.")
