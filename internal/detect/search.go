@@ -54,11 +54,15 @@ type search struct {
 	timeField string
 	ingest    string
 	precision time.Duration
+	memory    int64 // what a run may hold, in bytes
 }
+
+// runMemory is what one search of a run may hold.
+const runMemory = 1 << 30
 
 // newSearch reads a rule's search for its source.
 func newSearch(r *rule.Rule, source *Source, lookups map[string]*query.Table) (*search, error) {
-	s := &search{rule: r, lookups: lookups, timeField: r.TimestampField, ingest: source.ingestedField(), precision: source.Precision}
+	s := &search{rule: r, lookups: lookups, timeField: r.TimestampField, ingest: source.ingestedField(), precision: source.Precision, memory: runMemory}
 	if s.timeField == "" {
 		s.timeField = source.timeField()
 	}
@@ -261,6 +265,7 @@ func (s *search) stream(ctx context.Context, q *query.Query, o query.RunOptions,
 	if s.rule.TimestampFallback != "" {
 		o.Backend = query.Fallback(o.Backend, s.timeField, s.rule.TimestampFallback)
 	}
+	o.MaxMemory = s.memory
 	var names []string
 	outcome, err := q.Stream(ctx, o, query.Sink{
 		Columns: func(n []string) error {
@@ -272,6 +277,11 @@ func (s *search) stream(ctx context.Context, q *query.Query, o query.RunOptions,
 			return each(names, &own)
 		},
 	})
+	var limit *query.LimitError
+	if errors.As(err, &limit) {
+		return fmt.Errorf("%s would hold more than %d MB in memory, the most that a run of a rule may: narrow its filter, its window or what it looks back on, or group by fewer keys",
+			limit.Pipe, limit.Limit>>20)
+	}
 	if err != nil {
 		return err
 	}

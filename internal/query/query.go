@@ -30,6 +30,9 @@ type Sink = exec.Sink
 // Outcome is what is known of an answer beside its rows.
 type Outcome = exec.Outcome
 
+// LimitError says that a pipe would hold more in memory than it may.
+type LimitError = exec.LimitError
+
 // NewGeoIP reads a MaxMind database from the content of its file.
 func NewGeoIP(file []byte) (*GeoIP, error) { return exec.NewGeoIP(file) }
 
