@@ -67,16 +67,16 @@ func (s *tunings) handle(rw http.ResponseWriter, r *http.Request, action tuning.
 		s.broken(rw, r, err)
 		return
 	}
-	s.done(rw, r, string(e.Alert.ID))
+	s.answerDone(rw, r, string(e.Alert.ID))
 }
 
 func (s *tunings) handled(rw http.ResponseWriter, r *http.Request) {
 	if e, ok := s.find(rw, r); ok {
-		s.done(rw, r, string(e.Alert.ID))
+		s.answerDone(rw, r, string(e.Alert.ID))
 	}
 }
 
-func (s *tunings) done(rw http.ResponseWriter, r *http.Request, id string) {
+func (s *tunings) answerDone(rw http.ResponseWriter, r *http.Request, id string) {
 	done, err := s.o.Book.Done(r.Context(), alert.ID(id))
 	if err != nil {
 		s.broken(rw, r, err)

@@ -42,6 +42,13 @@ type Row struct {
 	Withdrawn  bool      `json:"withdrawn,omitempty"`   // what came late undid it
 	Ended      time.Time `json:"ended,omitzero"`        // when its condition ended
 	Again      int       `json:"said_again,omitempty"`  // how often it was to be said once more, for it went on
+
+	Cause     alert.Cause `json:"cause,omitzero"`       // the reason as data
+	Copies    []CopyRow   `json:"copies,omitempty"`     // its sayings in the channels of other routes
+	Handled   string      `json:"handled,omitempty"`    // acknowledged or closed, here
+	HandledBy string      `json:"handled_by,omitempty"` // who did
+	HandledAt time.Time   `json:"handled_at,omitzero"`  // when
+	Verdict   string      `json:"verdict,omitempty"`    // what a closed one was
 }
 
 // RowOf is an entry as a row.
@@ -52,6 +59,7 @@ func RowOf(e ledger.Entry) Row {
 		Host: e.Alert.Host, User: e.Alert.User, Status: e.Alert.Status, Late: e.Alert.Late, URL: e.Alert.URL,
 		Count: e.Alert.Count, First: e.Alert.First, Last: e.Alert.Last, MergedInto: e.Alert.MergedInto, Withdrawn: e.Alert.Withdrawn,
 		Ended: e.Alert.Ended, Again: e.Alert.Again,
+		Cause: e.Cause, Copies: copyRows(e.Copies), Handled: handledWord(e.Handled), HandledBy: e.By, HandledAt: e.At, Verdict: e.Verdict,
 	}
 }
 
@@ -288,7 +296,45 @@ func steps(e ledger.Entry) []string {
 	if n := e.Alert.Again; n > 0 {
 		out = append(out, fmt.Sprintf("it still went on: to be said again %d times so far", n))
 	}
+	for _, c := range e.Copies {
+		out = append(out, fmt.Sprintf("its copy for %s by %s is %s: %s", c.Channel, c.Path, c.Fate, c.Reason))
+	}
+	if e.Handled != ledger.Unhandled {
+		done := fmt.Sprintf("%s  %s by %s", at(e.At), handledWord(e.Handled), e.By)
+		if e.Verdict != "" {
+			done += ": " + strings.ReplaceAll(e.Verdict, "_", " ")
+		}
+		out = append(out, done)
+	}
 	return append(out, "fate: "+string(e.Fate))
+}
+
+func handledWord(h ledger.Handled) string {
+	switch h {
+	case ledger.Acknowledged:
+		return "acknowledged"
+	case ledger.Closed:
+		return "closed"
+	default:
+		return ""
+	}
+}
+
+// CopyRow is one more saying of an alert, in another channel.
+type CopyRow struct {
+	Channel   string     `json:"channel"`
+	Route     string     `json:"route"`
+	Fate      alert.Fate `json:"fate"`
+	Reason    string     `json:"reason"`
+	MessageTS *string    `json:"message_ts"`
+}
+
+func copyRows(copies []ledger.Copy) []CopyRow {
+	var out []CopyRow
+	for _, c := range copies {
+		out = append(out, CopyRow{c.Channel, c.Path, c.Fate, c.Reason, orNull(c.TS)})
+	}
+	return out
 }
 
 func (w *Web) runVerify(rw http.ResponseWriter, r *http.Request) {
