@@ -12,7 +12,10 @@ import (
 )
 
 // changeNote is what a handler says of the change it made, for the log of changes.
-type changeNote struct{ object, detail string }
+type changeNote struct {
+	object, detail string
+	done           bool // of a form: it ended in a change
+}
 
 type changeNoteKey struct{}
 
@@ -23,22 +26,47 @@ func noted(r *http.Request, object, detail string) {
 	}
 }
 
+// doneByForm tells the log of changes that a form of a page has done what it says.
+func doneByForm(r *http.Request, said string) {
+	if n, ok := r.Context().Value(changeNoteKey{}).(*changeNote); ok {
+		n.done = true
+		if n.detail == "" {
+			n.detail = said
+		}
+	}
+}
+
 // logged adds a change to the log of changes before its answer goes out. A change that was refused is none, and
 // what a viewer may do changes nothing.
 func (w *Web) logged(route Route, next http.HandlerFunc) http.HandlerFunc {
 	if w.accounts == nil || route.Method == http.MethodGet || route.Reads || route.Logged || route.Role == account.Viewer {
 		return next
 	}
+	return w.noting(route.Method, apiRoot+route.Path, next, func(status int, _ *changeNote) bool { return status < http.StatusBadRequest })
+}
+
+// loggedForm is logged for a form of a page, which has made its change when it ends in done.
+func (w *Web) loggedForm(p Page, next http.HandlerFunc) http.HandlerFunc {
+	if w.accounts == nil || p.Method == http.MethodGet || p.Logged || p.Open || p.Role == account.Viewer {
+		return next
+	}
+	return w.noting(p.Method, p.Path, next, func(_ int, note *changeNote) bool { return note.done })
+}
+
+// noting writes the log of changes where made says that there was one.
+func (w *Web) noting(method, path string, next http.HandlerFunc, made func(status int, note *changeNote) bool) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		note := &changeNote{}
-		for _, m := range pathParameter.FindAllStringSubmatch(route.Path, -1) {
+		for _, m := range pathParameter.FindAllStringSubmatch(path, -1) {
 			note.object = strings.TrimPrefix(note.object+"/"+r.PathValue(m[1]), "/")
 		}
 		r = r.WithContext(context.WithValue(r.Context(), changeNoteKey{}, note))
-		write := func() error {
-			return w.accounts.Note(context.WithoutCancel(r.Context()), who(r), route.Method+" "+apiRoot+route.Path, note.object, note.detail)
-		}
-		out := &loggedWriter{ResponseWriter: rw, write: write}
+		out := &loggedWriter{ResponseWriter: rw, write: func(status int) error {
+			if !made(status, note) {
+				return nil
+			}
+			return w.accounts.Note(context.WithoutCancel(r.Context()), who(r), method+" "+path, note.object, note.detail)
+		}}
 		next(out, r)
 		if !out.begun {
 			out.WriteHeader(http.StatusOK)
@@ -52,7 +80,7 @@ func (w *Web) logged(route Route, next http.HandlerFunc) http.HandlerFunc {
 // loggedWriter writes the log when it knows that a change was made.
 type loggedWriter struct {
 	http.ResponseWriter
-	write func() error
+	write func(status int) error
 	begun bool
 	err   error
 }
@@ -61,9 +89,7 @@ type loggedWriter struct {
 func (l *loggedWriter) WriteHeader(status int) {
 	if !l.begun {
 		l.begun = true
-		if status < http.StatusBadRequest {
-			l.err = l.write()
-		}
+		l.err = l.write(status)
 	}
 	l.ResponseWriter.WriteHeader(status)
 }

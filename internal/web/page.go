@@ -196,6 +196,7 @@ const themeCookie = "tocsin-theme"
 
 // done ends a form: the browser goes on to a page of ours, which says what was done.
 func (w *Web) done(rw http.ResponseWriter, r *http.Request, to, said string) {
+	doneByForm(r, said)
 	w.setFlash(rw, "good", said)
 	http.Redirect(rw, r, to, http.StatusSeeOther)
 }

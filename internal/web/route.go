@@ -15,7 +15,8 @@ package web
 // The table checks the login, the role and the query's parameters (an unknown or ill-formed one is a 400), and
 // makes the OpenAPI document; 400, 401, 403 and 500 need not be listed. Handlers read the body with
 // body[ForecastRequest](rw, r, most), answer with answer or fail, and know who asks from who(r). What is no GET
-// and needs more than a viewer goes into the log of changes (noted(r, object, detail) says more), unless it Reads.
+// and needs more than a viewer goes into the log of changes (noted(r, object, detail) says more), unless it Reads;
+// a form of a page does when it ends in w.done.
 // Schemas come from the Go types: json tags, `doc:"..."` for a description, `enum:"a,b"` for the values of a string.
 
 import (
@@ -101,7 +102,9 @@ type Page struct {
 	Method, Path string
 	Role         account.Role
 	// Open says that no login is needed: the login page, its style.
-	Open   bool
+	Open bool
+	// Logged says that a room behind the page writes the log of changes itself.
+	Logged bool
 	Handle http.HandlerFunc
 }
 
@@ -128,11 +131,12 @@ func (w *Web) page(p Page) {
 		return
 	}
 	w.pages = append(w.pages, p)
+	handle := w.loggedForm(p, p.Handle)
 	w.mux.HandleFunc(p.Method+" "+p.Path, func(rw http.ResponseWriter, r *http.Request) {
 		if !p.Open && !w.admitPage(rw, r, p.Role) {
 			return
 		}
-		p.Handle(rw, r)
+		handle(rw, r)
 	})
 }
 

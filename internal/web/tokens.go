@@ -37,7 +37,7 @@ func (w *Web) routeTokens() {
 		w.add(r)
 	}
 	w.page(Page{Method: "GET", Path: "/tokens", Role: account.Admin, Handle: w.tokensPage})
-	w.page(Page{Method: "POST", Path: "/tokens", Role: account.Admin, Handle: w.tokensForm})
+	w.page(Page{Method: "POST", Path: "/tokens", Role: account.Admin, Logged: true, Handle: w.tokensForm})
 }
 
 func (w *Web) tokens(rw http.ResponseWriter, r *http.Request) {

@@ -50,7 +50,7 @@ func (w *Web) routeUsers() {
 		w.add(r)
 	}
 	w.page(Page{Method: "GET", Path: "/users", Role: account.Admin, Handle: w.usersPage})
-	w.page(Page{Method: "POST", Path: "/users", Role: account.Admin, Handle: w.usersForm})
+	w.page(Page{Method: "POST", Path: "/users", Role: account.Admin, Logged: true, Handle: w.usersForm})
 }
 
 func (w *Web) users(rw http.ResponseWriter, r *http.Request) {
