@@ -238,3 +238,38 @@ func TestAnswersOfWhatIsThereFitTheDocument(t *testing.T) {
 		t.Errorf("the log of changes has %q, want %q", done, want)
 	}
 }
+
+func TestChangesByTheFormsOfPagesAreLogged(t *testing.T) {
+	s := serveWhole(t)
+	if status, _, body := s.ask(t, account.Editor, "POST", "/rules", `{"content":"name: A\nsearch: a:1\nsource: embedded\n"}`); status != http.StatusOK {
+		t.Fatalf("%d: %s", status, body)
+	}
+	post := func(role account.Role, path, form string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, strings.TrimSuffix(s.URL(), "/")+path, strings.NewReader(form))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+s.tokens[role])
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	if status := post(account.Viewer, "/rules/a/delete", ""); status != http.StatusForbidden {
+		t.Errorf("a viewer deletes a rule: %d", status)
+	}
+	if status := post(account.Editor, "/rules/nothing/delete", ""); status < 400 {
+		t.Errorf("a rule that is not there is deleted: %d", status)
+	}
+	if status := post(account.Editor, "/rules/a/delete", ""); status != http.StatusSeeOther {
+		t.Errorf("deleting a rule: %d", status)
+	}
+	events, _, err := s.accounts.Events(t.Context(), account.EventFilter{Who: "token", Action: "/rules/"})
+	if err != nil || len(events) != 1 || events[0].Action != "POST /rules/{id}/delete" || events[0].Object != "a" || events[0].Who != "token editor" || events[0].Detail == "" {
+		t.Errorf("the log of changes has %+v, %v", events, err)
+	}
+}
