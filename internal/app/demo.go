@@ -96,7 +96,25 @@ func Demo(ctx context.Context, o DemoOptions) (err error) {
 	g.Go(func() error { return cluster.Replay(ctx) })
 	g.Go(func() error { return a.Run(ctx) })
 	g.Go(func() error { return a.feed(ctx, seed) })
+	g.Go(func() error { return forget(ctx, workspace) })
 	return g.Wait()
+}
+
+// demoKeeps is how many messages of each channel the stand-in for Slack keeps; the page shows fewer.
+const demoKeeps = 400
+
+// forget keeps the stand-in for Slack from growing for as long as the demo runs.
+func forget(ctx context.Context, workspace *demo.Slack) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			workspace.Forget(demoKeeps)
+		}
+	}
 }
 
 // standIn serves a handler on a free loopback port.

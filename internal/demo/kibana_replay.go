@@ -2,13 +2,15 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
 // replayKeeps bounds the memory of a replay that runs for days.
-const replayKeeps = 5_000
+const replayKeeps = 500
 
 // The pace of a replay: a lively start, then what a small site sees in a busy hour.
 const (
@@ -110,7 +112,7 @@ func (r *replay) put(d Detection, kind DetectionKind) error {
 	return r.cluster.Put(d)
 }
 
-func tail(of []Detection, n int) []Detection {
+func tail[T any](of []T, n int) []T {
 	if len(of) > n {
 		return of[len(of)-n:]
 	}
@@ -149,9 +151,20 @@ func (r *replay) suppress() error {
 	}
 	r.counts[d.ID] += 1 + r.dice.IntN(9)
 	now := iso(r.cluster.now())
-	return r.cluster.Change(d.Index, d.ID, map[string]any{
+	return r.change(d.Index, d.ID, map[string]any{
 		"kibana.alert.suppression.docs_count": 2 + r.counts[d.ID], "kibana.alert.suppression.end": now, "kibana.alert.last_detected": now,
 	})
+}
+
+// change changes a document that may have been forgotten.
+func (r *replay) change(index, id string, fields map[string]any) error {
+	err := r.cluster.Change(index, id, fields)
+	if errors.Is(err, errNoDocument) {
+		r.suppressed = slices.DeleteFunc(r.suppressed, func(d Detection) bool { return d.ID == id })
+		delete(r.counts, id)
+		return nil
+	}
+	return err
 }
 
 // status lets an analyst take up or close one alert.
@@ -164,9 +177,9 @@ func (r *replay) status() error {
 	r.open = append(r.open[:i:i], r.open[i+1:]...)
 	word := []string{"acknowledged", "closed"}[r.dice.IntN(2)]
 	if d.Index == r.cluster.indices()[1] {
-		return r.cluster.Change(d.Index, d.ID, map[string]any{"signal": map[string]any{"status": word}})
+		return r.change(d.Index, d.ID, map[string]any{"signal": map[string]any{"status": word}})
 	}
-	return r.cluster.Change(d.Index, d.ID, map[string]any{
+	return r.change(d.Index, d.ID, map[string]any{
 		"kibana.alert.workflow_status": word, "kibana.alert.workflow_status_updated_at": iso(r.cluster.now()),
 	})
 }
