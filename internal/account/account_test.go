@@ -145,12 +145,25 @@ func TestRolesAllowWhatThoseBelowDo(t *testing.T) {
 		has, needed account.Role
 		want        bool
 	}{
-		{account.Viewer, account.Viewer, true}, {account.Viewer, account.Editor, false}, {account.Viewer, account.Admin, false},
-		{account.Editor, account.Viewer, true}, {account.Editor, account.Editor, true}, {account.Editor, account.Admin, false},
-		{account.Admin, account.Viewer, true}, {account.Admin, account.Editor, true}, {account.Admin, account.Admin, true},
-		{account.Ingest, account.Viewer, false}, {account.Ingest, account.Admin, false}, {account.Ingest, account.Ingest, true},
-		{account.Viewer, account.Ingest, false}, {account.Editor, account.Ingest, false}, {account.Admin, account.Ingest, true},
-		{"", account.Viewer, false}, {account.Admin, "", false}, {"", "", false}, {"root", account.Viewer, false},
+		{account.Viewer, account.Viewer, true},
+		{account.Viewer, account.Editor, false},
+		{account.Viewer, account.Admin, false},
+		{account.Editor, account.Viewer, true},
+		{account.Editor, account.Editor, true},
+		{account.Editor, account.Admin, false},
+		{account.Admin, account.Viewer, true},
+		{account.Admin, account.Editor, true},
+		{account.Admin, account.Admin, true},
+		{account.Ingest, account.Viewer, false},
+		{account.Ingest, account.Admin, false},
+		{account.Ingest, account.Ingest, true},
+		{account.Viewer, account.Ingest, false},
+		{account.Editor, account.Ingest, false},
+		{account.Admin, account.Ingest, true},
+		{"", account.Viewer, false},
+		{account.Admin, "", false},
+		{"", "", false},
+		{"root", account.Viewer, false},
 	} {
 		if got := tc.has.Allows(tc.needed); got != tc.want {
 			t.Errorf("%q allows %q: %v", tc.has, tc.needed, got)
@@ -247,9 +260,15 @@ func TestUsersAreChecked(t *testing.T) {
 		role           account.Role
 		says           string
 	}{
-		{"ANN", password, account.Viewer, "there is a user"}, {"", password, account.Viewer, "no name of a user"}, {"a b", password, account.Viewer, "no name"},
-		{"<b>", password, account.Viewer, "no name"}, {"bob", "short", account.Viewer, "at least 10"}, {"bob", strings.Repeat("x", 1025), account.Viewer, "at most 1024"},
-		{"bob.the.builder", "Bob.The.Builder", account.Viewer, "must not be the name"}, {"bob", password, "root", "no role is called"}, {"bob", password, account.Ingest, "no role is called"},
+		{"ANN", password, account.Viewer, "there is a user"},
+		{"", password, account.Viewer, "no name of a user"},
+		{"a b", password, account.Viewer, "no name"},
+		{"<b>", password, account.Viewer, "no name"},
+		{"bob", "short", account.Viewer, "at least 10"},
+		{"bob", strings.Repeat("x", 1025), account.Viewer, "at most 1024"},
+		{"bob.the.builder", "Bob.The.Builder", account.Viewer, "must not be the name"},
+		{"bob", password, "root", "no role is called"},
+		{"bob", password, account.Ingest, "no role is called"},
 		{"bob", "\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff", account.Viewer, "not UTF-8"},
 	} {
 		_, err := r.AddUser(t.Context(), root, tc.name, tc.password, tc.role)

@@ -190,8 +190,8 @@ func orNullSchema(one schema) schema {
 
 // notNull is a schema for where null is left out.
 func notNull(one schema) schema {
-	if any, ok := one["anyOf"].([]schema); ok && len(any) == 2 {
-		return any[0]
+	if either, ok := one["anyOf"].([]schema); ok && len(either) == 2 {
+		return either[0]
 	}
 	kinds, ok := one["type"].([]string)
 	if !ok {
