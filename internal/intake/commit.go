@@ -311,6 +311,7 @@ func (c *commit) step(g *policy.Group) error {
 		err = c.hold(g)
 	case policy.ActRepeat:
 		err = c.repeat(g)
+		g.Live = "" // it names alerts of other messages: what comes next is a message of its own
 	case policy.ActEnd:
 		c.open.end(g.Key)
 	case policy.ActWait:

@@ -37,7 +37,8 @@ type channel struct {
 	edits   int
 	webhook bool
 	down    bool
-	refuse  string // a channel that takes nothing
+	refuse  string               // a channel that takes nothing
+	first   map[string]time.Time // when a channel first named an alert
 }
 
 type message struct {
@@ -55,6 +56,7 @@ func (c *channel) Post(_ context.Context, n notice.Notice) (notice.Receipt, erro
 		return notice.Receipt{}, &notice.RejectedError{Scope: notice.ScopeMessage, Code: "refused"}
 	}
 	c.said = append(c.said, &message{n, time.Now()})
+	c.note(n)
 	if c.webhook {
 		return notice.Receipt{Channel: n.Channel, At: time.Now()}, nil
 	}
@@ -70,7 +72,19 @@ func (c *channel) Edit(_ context.Context, n notice.Notice, r notice.Receipt) err
 	}
 	c.edits++
 	c.said[i-1].Notice = n
+	c.note(n)
 	return nil
+}
+
+func (c *channel) note(n notice.Notice) {
+	if c.first == nil {
+		c.first = map[string]time.Time{}
+	}
+	for _, it := range n.Items {
+		if key := n.Channel + " " + string(it.Alert); c.first[key].IsZero() {
+			c.first[key] = time.Now()
+		}
+	}
 }
 
 func (c *channel) Find(context.Context, string, time.Time, []notice.Key) (map[notice.Key]notice.Receipt, error) {
