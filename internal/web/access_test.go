@@ -434,3 +434,63 @@ func TestOneChangesOnesOwnPassword(t *testing.T) {
 		t.Errorf("another session stays: %d", resp.StatusCode)
 	}
 }
+
+func TestOnLoopbackWithoutALoginOneMayStillSayWhoOneIs(t *testing.T) {
+	g := newGated(t, web.Access{})
+	root := account.Identity{Name: "root", Role: account.Admin, Via: account.ViaSocket}
+	viewer, err := g.accounts.AddToken(t.Context(), root, "reader", account.Viewer, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := func(method, path, body string, header ...string) *http.Response {
+		t.Helper()
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.Host, r.RemoteAddr = "127.0.0.1:7171", "127.0.0.1:4711"
+		for i := 0; i+1 < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		rec := httptest.NewRecorder()
+		g.ServeHTTP(rec, r)
+		return rec.Result()
+	}
+	if body := read(t, local("GET", "/api/v1/session", "")); !strings.Contains(body, `"role":"admin","via":"loopback","login_required":false`) {
+		t.Errorf("nobody in particular is %s", body)
+	}
+	if body := read(t, local("GET", "/api/v1/session", "", "Authorization", "Bearer "+viewer.Secret)); !strings.Contains(body, `"name":"token reader","role":"viewer","via":"token"`) {
+		t.Errorf("a token is %s", body)
+	}
+	if resp := local("GET", "/api/v1/users", "", "Authorization", "Bearer "+viewer.Secret); resp.StatusCode != 403 {
+		t.Errorf("a viewer's token lists users: %d", resp.StatusCode)
+	}
+	if resp := local("GET", "/api/v1/session", "", "Authorization", "Bearer tocsin_x_y"); resp.StatusCode != 401 {
+		t.Errorf("a wrong token: %d", resp.StatusCode)
+	}
+	if resp := local("POST", "/_bulk", "{}", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("elastic:changeme"))); resp.StatusCode != 200 {
+		t.Errorf("a shipper with credentials for another place: %d", resp.StatusCode)
+	}
+	resp := local("POST", "/login", url.Values{"name": {"vic"}, "password": {annPassword}}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	cookie := ""
+	for _, c := range resp.Cookies() {
+		if c.Name == "tocsin" {
+			cookie = c.Name + "=" + c.Value
+		}
+	}
+	if body := read(t, local("GET", "/api/v1/session", "", "Cookie", cookie)); !strings.Contains(body, `"name":"vic","role":"viewer","via":"session"`) {
+		t.Errorf("someone who signed in is %s", body)
+	}
+	if resp := local("GET", "/users", "", "Cookie", cookie, "Accept", "text/html"); resp.StatusCode != 403 {
+		t.Errorf("a viewer sees the users: %d", resp.StatusCode)
+	}
+}
+
+func TestWithoutAProviderTheLoginPageSaysSo(t *testing.T) {
+	g := newGated(t, secureAccess())
+	resp := g.asks(t, "GET", "/login/oidc?next=/rules", "", "Accept", "text/html")
+	if body := read(t, resp); resp.StatusCode != 403 || !strings.Contains(body, "no OpenID provider is configured") {
+		t.Errorf("%d: %s", resp.StatusCode, body)
+	}
+	resp = g.asks(t, "GET", "/login/oidc/return?state=x&code=y", "", "Accept", "text/html")
+	if resp.StatusCode != 403 || strings.Contains(strings.Join(resp.Header.Values("Set-Cookie"), ""), "Host-tocsin=") {
+		t.Errorf("%d %v", resp.StatusCode, resp.Header)
+	}
+}
