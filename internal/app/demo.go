@@ -42,8 +42,7 @@ const demoPosts = 10
 const demoPrefix = "[demo]"
 
 // demoIntro is what the page of messages says of itself, but for what leaves the machine all the same.
-const demoIntro = "What Tocsin says in Slack: rules search made-up logs of a small site, and made-up Kibana detections are forwarded. " +
-	"A stand-in on this machine takes the messages; nothing leaves it"
+const demoIntro = "Rules search the made-up logs of a small site, and made-up Kibana detections are forwarded. Nothing leaves this machine"
 
 // Demo runs everything on this machine until ctx ends: a stand-in for the cluster of detections, which
 // sample detections come into for as long as it runs, the real reader and everything after it, the embedded
