@@ -93,8 +93,11 @@ func TestWhatAilsIsOneAlertUntilItIsOver(t *testing.T) {
 				entries []ledger.Entry
 				want    []string
 			}{
-				{"before", well, []string{}}, {"while it lasts", wrong, []string{c.what + " open"}}, {"after a restart", still, []string{c.what + " open"}},
-				{"when it is over", over, []string{c.what + " closed"}}, {"later", again, []string{c.what + " closed"}},
+				{"before", well, []string{}},
+				{"while it lasts", wrong, []string{c.what + " open"}},
+				{"after a restart", still, []string{c.what + " open"}},
+				{"when it is over", over, []string{c.what + " closed"}},
+				{"later", again, []string{c.what + " closed"}},
 			} {
 				if diff := cmp.Diff(at.want, health(at.entries)); diff != "" {
 					t.Errorf("%s: %s", at.name, diff)

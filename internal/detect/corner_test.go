@@ -215,8 +215,8 @@ func TestWithoutATimeOfIngestWhatCameLateIsFoundByCounting(t *testing.T) {
 				}
 				return &files.Backend{Main: files.Input{Path: "-", Reader: strings.NewReader(text.String())}}, nil
 			}
-			entries := p.live(150 * time.Minute)
-			entries = p.live(100 * time.Minute)
+			p.live(150 * time.Minute)
+			entries := p.live(100 * time.Minute)
 			for _, e := range ofRules(entries) {
 				got = append(got, fmt.Sprint(e.Alert.User, " ", e.Alert.Event.Format("15:04"), " ", e.Alert.Late))
 				if wait := e.SeenAt.Sub(bubbleStart); wait > 220*time.Minute {

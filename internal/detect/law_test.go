@@ -75,7 +75,8 @@ type telling struct {
 }
 
 func (t *telling) Names(context.Context, []string, []string) ([]string, error) { return t.names, nil }
-func (t *telling) Indices(context.Context, []string) (int, error)              { return t.indices, nil }
+
+func (t *telling) Indices(context.Context, []string) (int, error) { return t.indices, nil }
 
 func (s *stream) open(ctx context.Context, indices []string) (query.Backend, error) {
 	if s.instead != nil {

@@ -28,7 +28,8 @@ func TestARuleMaySayHowItsAlertsAreGrouped(t *testing.T) {
 			return v.Group
 		}
 		by := []string{"host.name"}
-		if group(of("a", "x", by...)) != group(of("a", "x", by...)) || group(of("a", "x", by...)) == group(of("a", "y", by...)) {
+		other := of("a", "x", by...)
+		if other.ID = "other"; group(of("a", "x", by...)) != group(other) || group(of("a", "x", by...)) == group(of("a", "y", by...)) {
 			t.Error("alerts of one rule are not grouped as it says")
 		}
 		if group(of("a", "x", by...)) == group(of("b", "x", by...)) {

@@ -57,19 +57,26 @@ func (s Suite) Run(t *testing.T) {
 	}
 	backend := s.Open(t, documents)
 	reference := memory(documents)
-	for _, q := range Queries {
-		t.Run(q, func(t *testing.T) { agree(t, reference, backend, q, bounds{}) })
-	}
 	if s.Random == 0 {
 		s.Random = 30
 	}
+	var all []asked
+	for _, q := range Queries {
+		all = append(all, asked{text: q})
+	}
 	for i := range s.Random {
 		search := randomSearch.Example(s.Seed*1000 + i)
-		t.Run(search.text, func(t *testing.T) { agree(t, reference, backend, search.text, search.bounds) })
+		all = append(all, asked{search.text, search.bounds})
 	}
 	for i := range (s.Random + 1) / 2 {
 		search := judgedSearch.Example(s.Seed*1000 + i)
-		t.Run(search.text, func(t *testing.T) { agree(t, reference, backend, search.text, search.bounds) })
+		all = append(all, asked{search.text, search.bounds})
+	}
+	for _, one := range all {
+		t.Run(one.text, func(t *testing.T) { agree(t, reference, backend, one.text, one.bounds) })
+	}
+	if s.Together != nil {
+		t.Run("together", func(t *testing.T) { s.together(t, reference, backend, all) })
 	}
 }
 

@@ -57,8 +57,10 @@ func TestOfThePastOnlyWhatMattersIsRead(t *testing.T) {
 				name string
 				of   []string
 			}{
-				{"user", []string{`"a"`, `"b"`, `"c"`, `["a","b"]`, `""`, "null"}}, {"host", []string{`"x"`, `"y"`, `["x","z"]`}},
-				{"n", []string{"1", "2", "3", "null", "[1,2]"}}, {"m", []string{"1", "2", "null"}},
+				{"user", []string{`"a"`, `"b"`, `"c"`, `["a","b"]`, `""`, "null"}},
+				{"host", []string{`"x"`, `"y"`, `["x","z"]`}},
+				{"n", []string{"1", "2", "3", "null", "[1,2]"}},
+				{"m", []string{"1", "2", "null"}},
 			} {
 				more += fmt.Sprintf(",%q:%s", f.name, rapid.SampledFrom(f.of).Draw(t, f.name))
 			}
