@@ -68,8 +68,8 @@ const mostMisses = 10
 
 // The bounds of what is read at once.
 const (
-	leastParts    = 16     // parts that the whole time is read in at least, where a part does not read much twice
-	mostDocuments = 20_000 // documents that a part should have
+	leastParts = 4      // parts that the whole time is read in at least, where a part does not read much twice
+	mostFound  = 20_000 // documents or windows that a part should give
 )
 
 // Judge judges the time in order, each document read once but for the edges of the parts it is read in. What comes
@@ -212,14 +212,16 @@ func (p *pastRuns) judge(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if p.set.search.kind == rowWise && !p.each {
+		// Each search costs something of its own, so there are few of them, but the first ones: how far it is shows
+		// soon, and where much is found less is held at once.
+		if !p.each && part < to-from {
 			switch {
-			case n > 2*mostDocuments:
+			case n > 2*mostFound:
 				part /= 2
-			case n < mostDocuments/4:
+			case n < mostFound/2:
 				part *= 2
 			}
-			part = min(max(part, t.Every), (to-from)/leastParts+1)
+			part = min(max(part, t.Every, 8*t.Reach), (to-from)/leastParts+1)
 		}
 		at = end
 		if p.offline.Progress != nil {
@@ -236,12 +238,10 @@ func (p *pastRuns) part(whole int64) int64 {
 	switch {
 	case p.each:
 		return 1
-	case p.set.search.kind == rowWise:
-		return max(t.Every, whole/(4*leastParts))
 	case t.Ticks && p.ticks == nil:
 		return max(t.Every, whole/100) // one search per tick in any case
 	}
-	part := max(t.Every, 8*t.Reach, whole/leastParts)
+	part := max(t.Every, 8*t.Reach, whole/(4*leastParts))
 	if 2*part > whole {
 		return whole
 	}
