@@ -13,8 +13,9 @@ import (
 	"tocsin/internal/query"
 )
 
-// command makes ready a search that a detection command judges. The command reads the history that it needs with
-// each run: what it says of a stretch of time is a function of the events alone.
+// command makes ready a search that a detection command judges. The command reads what it needs of the history with
+// each run: what it says of a stretch of time is a function of the events alone, so it has nothing to remember, and
+// loses nothing in a restart.
 func (s *search) command(c query.Command) {
 	s.commanded, s.by, s.reach = c, c.By, c.History
 	switch c.Name {
@@ -26,6 +27,15 @@ func (s *search) command(c query.Command) {
 	case "missing", "sequence":
 		s.window = c.Length
 	}
+}
+
+// chunk is how much is caught up at once, where that is more than an hour: as much as is read anyway. Of its long
+// past a detection command reads little, so the range is what counts.
+func (s *search) chunk() time.Duration {
+	if s.commanded.Name != "" {
+		return s.reach / 24
+	}
+	return s.reach
 }
 
 // findVerdicts is what a detection command says of a span of event time.

@@ -1,10 +1,13 @@
 package detect
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"tocsin/internal/rule"
 )
 
 var anyTiming = rapid.Custom(func(t *rapid.T) timing {
@@ -123,5 +126,24 @@ func TestABrokenRuleWaitsLongerEachTime(t *testing.T) {
 	}
 	if last != 5*time.Minute {
 		t.Errorf("it waits %v at most", last)
+	}
+}
+
+func TestNoMoreIsCaughtUpAtOnceThanIsReadAnyway(t *testing.T) {
+	for search, want := range map[string]time.Duration{
+		"a:1": time.Hour, "a:1 | count by u over 6h | search count > 3": 6 * time.Hour, "a:1 | newterms u over 14d": 14 * time.Hour,
+		"a:1 | missing by u over 7d": 7 * time.Hour, "a:1 | sequence by u maxspan=5m [a:1] [b:1]": time.Hour,
+	} {
+		r, err := rule.Parse([]byte(fmt.Sprintf("name: r\nevery: 5m\nsearch: %q", search)), rule.ParseOptions{ID: "r"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := newRuleset(r, "", &Source{Name: "logs"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Duration(set.timing.Chunk) * time.Microsecond; got != want {
+			t.Errorf("%s: %v, want %v", search, got, want)
+		}
 	}
 }

@@ -110,7 +110,7 @@ func newRuleset(r *rule.Rule, revision string, source *Source, lookups map[strin
 	}
 	set := &ruleset{rule: r, revision: revision, source: source, search: s}
 	every := r.Every.Microseconds()
-	set.timing = timing{Every: every, Lookback: r.Lookback.Fixed.Microseconds(), Grid: every, Reach: s.reach.Microseconds(), Ticks: s.ticks, Chunk: max(every, time.Hour.Microseconds(), s.reach.Microseconds())}
+	set.timing = timing{Every: every, Lookback: r.Lookback.Fixed.Microseconds(), Grid: every, Reach: s.reach.Microseconds(), Ticks: s.ticks, Chunk: max(every, time.Hour.Microseconds(), s.chunk().Microseconds())}
 	if !s.ticks {
 		set.timing.Grid = min(every, time.Millisecond.Microseconds())
 		if s.joins > 0 {

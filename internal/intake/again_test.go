@@ -83,3 +83,28 @@ func TestWhatIsUndoneOrOverIsSaidInItsMessage(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatWasKeptBackWhenItWasToBeSaidAgainIsSaidLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		channel := &channel{}
+		h := newHouse(t, t.TempDir(), channel, byRule())
+		defer h.db.Close()
+		h.run(4*time.Hour, func(context.Context) {
+			a := one("r", 1)
+			h.take(a)
+			time.Sleep(time.Hour)
+			a.Maintenance, a.Again, a.Updated = []string{"upgrade"}, 1, time.Now()
+			h.take(a)
+			time.Sleep(time.Hour)
+			want(t, len(channel.all()), 1)
+			for range 2 {
+				a.Maintenance, a.Count, a.Updated = nil, a.Count+7, a.Updated.Add(time.Minute)
+				h.take(a)
+			}
+		})
+		all := channel.all()
+		if len(all) != 2 || !all[1].Repeat {
+			t.Errorf("messages: %+v", all)
+		}
+	})
+}
