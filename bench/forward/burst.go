@@ -120,11 +120,11 @@ func (b *bench) storm(ctx context.Context, dir string, h *hand) (out bursted, er
 		return out, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	rules, err := app.Policy(cfg, true)
+	rules, err := app.Policy(cfg, func(string) bool { return true })
 	if err != nil {
 		return out, err
 	}
-	in, err := intake.New(intake.Options{DB: db, Policy: rules, Edits: true, Log: slog.New(slog.DiscardHandler)})
+	in, err := intake.New(intake.Options{DB: db, Policy: rules, Edits: func(string) bool { return true }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return out, err
 	}

@@ -16,6 +16,7 @@ func (a *App) tuningParts(cfg *config.Config, db *store.DB, p *policy.Policy) ([
 	}
 	return []web.Part{
 		web.AlertPages(web.AlertPagesOptions{Book: book, Handle: a.intake.Handle}),
+		web.TuningPages(web.TuningOptions{Book: book, Handle: a.intake.Handle}),
 		web.Tunings(web.TuningOptions{Book: book, Handle: a.intake.Handle}),
 		web.Routing(web.RoutesOptions{Explain: a.intake.Explain, Policy: p, Rules: a.rules, Place: cfg.Place}),
 	}, nil

@@ -139,6 +139,7 @@ func (s *alertPages) search(ctx context.Context, f ledger.Filter, filter *query.
 type alertView struct {
 	Row
 	Alert    alert.Alert
+	Facts    []alert.Fact // without those that say the host or the user once more
 	Document string
 	Samples  []carried
 	Steps    []string
@@ -181,6 +182,9 @@ func (s *alertPages) one(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := alertView{Row: RowOf(e), Alert: e.Alert, Steps: steps(e), Handled: e.Handled, Verdict: e.Verdict, CanEdit: mayEdit(r), Own: e.Alert.Index == ""}
+	v.Facts = slices.DeleteFunc(slices.Clone(e.Alert.Facts), func(f alert.Fact) bool {
+		return f.Name == "host.name" && f.Value == v.Host || f.Name == "user.name" && f.Value == v.User
+	})
 	if v.Own {
 		v.RuleID = e.Alert.Rule.ID
 	}

@@ -23,6 +23,7 @@ var pageFuncs = template.FuncMap{
 		}
 		return *s
 	},
+	"yes":   func(b *bool) bool { return b != nil && *b },
 	"dict":  dict,
 	"list":  func(values ...any) []any { return values },
 	"join":  strings.Join,
