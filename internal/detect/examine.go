@@ -192,7 +192,7 @@ func (e *examining) windows(ctx context.Context, touched Span) error {
 	}
 	pipes := q.Pipes()
 	if s.commanded.Name != "" {
-		if err := e.keysOfCommand(); err != nil {
+		if err := e.keysOfCommand(q.By()); err != nil {
 			return err
 		}
 		return e.found(ctx, touched)
@@ -235,7 +235,7 @@ func (e *examining) key(columns []Column) {
 }
 
 // keysOfCommand are the keys of a detection command: the values that the document has of its fields.
-func (e *examining) keysOfCommand() error {
+func (e *examining) keysOfCommand(by []string) error {
 	s := e.set.search
 	if s.carries {
 		id := e.document.ID
@@ -253,7 +253,7 @@ func (e *examining) keysOfCommand() error {
 	}
 	var columns []Column
 	facts := []alert.Fact{}
-	for _, name := range s.by {
+	for _, name := range by {
 		v := fields.First(name)
 		columns = append(columns, Column{name, quoted(v)})
 		facts = append(facts, alert.Fact{Name: name, Value: v})

@@ -279,6 +279,8 @@ func backtest(t testing.TB, text string, events []event, route policy.Route, edi
 	return alerts, l.texts()
 }
 
+var migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, tuning.Migrations, detect.Migrations)
+
 // live lets a process run in the bubble, and gives what it made.
 func live(t *testing.T, dir, text string, events []event, route policy.Route, edits bool) (alerts, said []string) {
 	must := func(err error) {
@@ -287,7 +289,7 @@ func live(t *testing.T, dir, text string, events []event, route policy.Route, ed
 			t.Fatal(err)
 		}
 	}
-	db, err := store.Open(context.Background(), store.Options{Dir: dir, Migrations: slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, tuning.Migrations, detect.Migrations)})
+	db, err := store.Open(context.Background(), store.Options{Dir: dir, Migrations: migrations})
 	must(err)
 	defer func() { must(db.Close()) }()
 	log := slog.New(slog.DiscardHandler)

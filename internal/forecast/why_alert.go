@@ -20,6 +20,9 @@ func (w *asked) ofAlert(ctx context.Context, x *detect.Examination) error {
 		return err
 	}
 	w.ofValue(x)
+	if len(made) == 0 && x.Holding == 0 && x.To.After(w.now) && x.Kind == query.Windowed && x.Command == "" {
+		w.say("covered", Notes, "events until %s count together with it, and that time is not over: it may alert yet", clock(x.To.Add(-time.Microsecond).Truncate(time.Second)))
+	}
 	if len(made) > 0 {
 		return w.ofMade(ctx, made)
 	}
@@ -85,8 +88,16 @@ func (w *asked) ofValue(x *detect.Examination) {
 			w.say("value", Passes, "%s finds something%s that it takes part in", x.Command, whom(x))
 			return
 		}
-		w.stop("value", "it did not alert, for "+x.Command+" finds nothing"+whom(x)+" there",
-			"%s finds nothing%s between %s and %s, the time in which this event counts", x.Command, whom(x), clock(x.At), clock(x.To))
+		switch x.Command {
+		case "newterms":
+			w.stop("value", "it did not alert, for "+strings.TrimPrefix(whom(x), " of ")+" is not new",
+				"newterms: %s is not new, it was seen before within the time that it looks back", strings.TrimPrefix(whom(x), " of "))
+		case "changed":
+			w.stop("value", "it did not alert, for nothing changed"+whom(x), "changed: the value%s is as it was before", whom(x))
+		default:
+			w.stop("value", "it did not alert, for "+x.Command+" finds nothing"+whom(x)+" there",
+				"%s finds nothing%s between %s and %s, the time in which this event counts", x.Command, whom(x), clock(x.At), clock(x.To))
+		}
 	case len(x.Keys) == 0:
 		w.stop("value", "it did not alert, for it has none of the fields by which the search counts",
 			"the search counts by fields that the document does not have: it belongs to no key")
@@ -158,7 +169,11 @@ func (w *asked) ofMade(ctx context.Context, made []detect.Made) error {
 			w.say("said", result, "%s", step)
 		}
 		if m.MergedInto == "" {
-			w.answer.Sentence = "it did alert: " + string(m.ID) + " is " + fate.Fate + before(", ", fate.Reason)
+			did := "it did alert: "
+			if result == Stops {
+				did = "it did alert, and nobody was told: "
+			}
+			w.answer.Sentence = did + string(m.ID) + " is " + fate.Fate + before(", ", fate.Reason)
 		}
 	}
 	if w.answer.Sentence == "" {
