@@ -1,6 +1,6 @@
 // Package demo owns what stands in for the world outside when there is none: a strict Slack in
-// memory, the page that shows its messages as Slack would, and sample detections. `tocsin demo` and
-// the tests use it. It does not know the rooms that talk to it, and it imports none of them.
+// memory, the page that shows its messages as Slack would, sample detections, and made-up logs. `tocsin demo`
+// and the tests use it. It does not know the rooms that talk to it, and it imports none of them.
 package demo
 
 import (
