@@ -273,3 +273,14 @@ func (a *Accounts) adopt(ctx context.Context, subject, name string, role Role) (
 	})
 	return u, err
 }
+
+// Probe asks the provider what it is, to say before anyone signs in that it can be asked.
+func (o OIDC) Probe(ctx context.Context) error {
+	p := &provider{OIDC: o}
+	ctx, cancel := context.WithTimeout(ctx, providerWait)
+	defer cancel()
+	if _, err := oidc.NewProvider(p.within(ctx), p.Issuer); err != nil {
+		return fmt.Errorf("ask the OpenID provider %s: %w", p.Issuer, err)
+	}
+	return nil
+}

@@ -55,6 +55,7 @@ func Check(ctx context.Context, cfg *config.Config) (findings []check.Finding, e
 	}
 	findings = append(machine(cfg), checkLookups(cfg)...)
 	findings = append(findings, checkRules(cfg)...)
+	findings = append(findings, checkLogin(ctx, cfg)...)
 	findings = append(findings, checkOutputs(ctx, cfg, log)...)
 	return append(findings, c.Run(ctx)...), nil
 }
