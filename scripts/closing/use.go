@@ -72,6 +72,11 @@ func (u use) print(w io.Writer) {
 	if !asked {
 		u.line(w, "Real documents", "not used", "no test asked for them")
 	}
+	for r := range u.rows {
+		if r.what == "browser" {
+			u.line(w, r.name, r.use, r.detail+" ("+tests(len(u.rows[r]))+")")
+		}
+	}
 	u.printShippers(w)
 }
 

@@ -137,7 +137,7 @@ export function openAlertDrawer(page) {
 	function tell(b) {
 		problems([]);
 		const most = Math.max(1, ...b.days.map(d => d.alerts));
-		forecast.replaceChildren(el('p', {}, el('b', {}, b.sentence)),
+		forecast.replaceChildren(el('p', {}, el('b', {}, b.sentence.charAt(0).toUpperCase() + b.sentence.slice(1))),
 			el('ol', {class: 'day-bars', 'aria-label': 'Alerts by day'}, b.days.map(d => { const bar = el('span', {class: 'day-bar'}); bar.style.height = `${Math.round(d.alerts / most * 28)}px`; return el('li', {title: `${d.day}: ${d.alerts} alerts, ${d.messages} messages`}, bar, el('span', {class: 'visually-hidden'}, `${d.day}: ${number(d.alerts)} alerts, ${number(d.messages)} messages`)); })),
 			b.exact ? '' : el('p', {class: 'quiet'}, `Not exact: ${(b.reasons ?? []).join('; ')}`),
 			!b.alerts && b.misses?.length ? el('p', {class: 'quiet'}, `Nearest miss: ${b.misses[0].key?.map?.(f => f.value).join(', ') ?? ''} ${number(b.misses[0].value ?? 0)}`) : '');

@@ -1,5 +1,5 @@
 // The search box: an editor with colours, completion and marks under what is wrong.
-import {autocompletion, acceptCompletion, closeBrackets, closeBracketsKeymap, completionStatus, completionKeymap, startCompletion} from '@codemirror/autocomplete';
+import {autocompletion, acceptCompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionStatus, completionKeymap, selectedCompletion, startCompletion} from '@codemirror/autocomplete';
 import {defaultKeymap, history, historyKeymap, insertNewline} from '@codemirror/commands';
 import {bracketMatching} from '@codemirror/language';
 import {linter} from '@codemirror/lint';
@@ -28,7 +28,7 @@ export function makeEditor(area, calls) {
 		return {
 			from: found.start, to: context.pos, filter: false,
 			options: found.options.map(option => ({
-				label: option.label, type: option.kind, detail: option.count ? number(option.count) : '', info: option.info || undefined, boost: 0, option,
+				label: option.label, type: option.kind, detail: option.count ? number(option.count) : '', info: option.info || undefined, option, word,
 				apply(view, completion, from, to) {
 					let text = option.apply;
 					const after = view.state.sliceDoc(to, to + 1);
@@ -54,10 +54,21 @@ export function makeEditor(area, calls) {
 		});
 	}, {delay: 220, tooltipFilter: diagnostics => diagnostics});
 
-	const run = view => { if (completionStatus(view.state) === 'active') return false; calls.run(); return true; };
+	// Enter takes what completion offers, unless that is written already; else it runs a search of one line.
+	function enter(view) {
+		const offered = completionStatus(view.state) === 'active' && selectedCompletion(view.state);
+		if (offered && offered.option.apply.trim() !== offered.word) {
+			acceptCompletion(view);
+			return true;
+		}
+		closeCompletion(view);
+		if (view.state.doc.lines > 1) return false;
+		calls.run();
+		return true;
+	}
 	const keys = Prec.highest(keymap.of([
 		{key: 'Mod-Enter', run: () => { calls.run(); return true; }},
-		{key: 'Enter', run: view => view.state.doc.lines > 1 ? false : run(view)},
+		{key: 'Enter', run: enter},
 		{key: 'Shift-Enter', run: insertNewline},
 		{key: 'Mod-s', run: () => { calls.save(); return true; }, preventDefault: true},
 		{key: 'Alt-ArrowUp', run: () => { calls.older(); return true; }},
@@ -73,7 +84,7 @@ export function makeEditor(area, calls) {
 				EditorView.cspNonce.of(area.dataset.nonce || ''), keys, history(), closeBrackets(), bracketMatching(), EditorView.lineWrapping, tocsinLanguage,
 				placeholder('user.name:root and event.outcome:failure | count by source.ip | search count > 10'),
 				autocompletion({
-					override: [source], activateOnTypingDelay: 60, icons: false, maxRenderedOptions: 60, closeOnBlur: true,
+					override: [source], activateOnTypingDelay: 60, interactionDelay: 0, icons: false, maxRenderedOptions: 60, closeOnBlur: true,
 					addToOptions: [{render: completion => el('span', {class: `kind ${completion.option.kind}`}, completion.option.type || completion.option.kind), position: 20}],
 				}),
 				lint, keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),

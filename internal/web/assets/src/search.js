@@ -63,7 +63,7 @@ function start() {
 	function checked(found) {
 		state.check = found;
 		const say = (list, kind) => list.map(p => el('li', {class: kind}, `${p.line > 1 ? `line ${p.line}, ` : ''}column ${p.column}: ${p.message}`,
-			p.hint ? el('button', {type: 'button', class: 'small', onclick: () => editor.replace(p.start, p.end, p.hint)}, `use ${p.hint}`) : null));
+			p.hint ? el('button', {type: 'button', class: 'small', onclick: () => { editor.replace(p.start, p.end, p.hint); editor.focus(); }}, `use ${p.hint}`) : null));
 		problems.replaceChildren(...say(found.problems, 'error'), ...say(found.warnings, 'warning'));
 		if (found.threshold) {
 			chart.moved(found.threshold.value, found.threshold.op);
