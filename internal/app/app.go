@@ -201,7 +201,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.accounts, err = newAccounts(cfg, db, o.Log); err != nil {
 		return a, err
 	}
-	searches, closeAll, err := searchPart(cfg, db, a.engine, nil, o.Log)
+	searches, closeAll, err := searchPart(cfg, db, a.engine, a.lookups.all, o.Log)
 	if err != nil {
 		return a, err
 	}
