@@ -80,6 +80,10 @@ if ! java_home 21 99 >/dev/null 2>&1; then
 		lacking "a Java of version 21 or newer" "for OpenSearch 3" "install a JDK 21 and set JAVA_HOME, or install python3-pip and start again"
 fi
 
+# The pages are bundled by npm's packages, and tried in a browser.
+need npm "for the pages' assets and the browser tests" nodejs npm
+[ -n "${TOCSIN_BROWSER:-}" ] || need chromium "the browser of the browser tests" chromium
+
 # The shippers that events are sent with. Each Python client has an environment of its own. One that cannot be
 # had is named in the closing list and holds up nothing else.
 without() { # WHAT HOW

@@ -39,6 +39,10 @@ failures=()
 go vet ./... || failures+=("go vet")
 go test -count=1 . || failures+=("the house plan")
 go build -o "$scratch/closing" ./scripts/closing
+if command -v npm >/dev/null; then
+	scripts/assets/check.sh || failures+=("the bundled assets")
+	TOCSIN_BROWSER_PACKAGES=$(scripts/browser/install.sh) && export TOCSIN_BROWSER_PACKAGES || failures+=("the packages of the browser tests")
+fi
 
 # Kinds the environment names already are used as they are.
 kinds=()

@@ -1,8 +1,8 @@
 // Save as alert: a panel at the right of the search, all of it visible. It makes a rule of the search, says what the
 // rule would have said, and starts it in shadow mode, starts it, or keeps it as a draft.
 import {ask} from './api.js';
-import {el, number} from './dom.js';
-import {showMessage} from './message.js';
+import {el, number, utc} from './dom.js';
+import {showAlert, showRow} from './message.js';
 import {toast} from './toast.js';
 import {filterEnd} from './text.js';
 
@@ -108,8 +108,7 @@ export function openAlertDrawer(page) {
 				method: 'POST', signal: mine.signal, headers: {'Content-Type': 'application/json', Accept: 'application/x-ndjson'},
 				body: JSON.stringify({content: JSON.stringify(rule(true)), format: 'json', from: '-7d'}),
 			});
-			if (response.status === 404) { forecast.replaceChildren(el('p', {class: 'quiet'}, 'There is no forecast on this server.')); return; }
-			let rest = '', last = null;
+				let rest = '', last = null;
 			const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
 			for (;;) {
 				const {value, done} = await reader.read();
@@ -126,6 +125,7 @@ export function openAlertDrawer(page) {
 			if (mine !== running) return;
 			if (last?.backtest) tell(last.backtest);
 			else {
+				showRow(preview, rule(true));
 				forecast.replaceChildren(el('p', {}, last?.error ?? 'The forecast did not come to an end.'));
 				if (last?.problems) problems(last.problems);
 			}
@@ -136,9 +136,14 @@ export function openAlertDrawer(page) {
 	}
 	function tell(b) {
 		problems([]);
+		const found = [...(b.found ?? [])].sort((x, y) => Date.parse(y.at) - Date.parse(x.at));
+		if (found.length) showAlert(preview, rule(true), found[0]);
+		else showRow(preview, rule(true));
 		const most = Math.max(1, ...b.days.map(d => d.alerts));
 		forecast.replaceChildren(el('p', {}, el('b', {}, b.sentence.charAt(0).toUpperCase() + b.sentence.slice(1))),
 			el('ol', {class: 'day-bars', 'aria-label': 'Alerts by day'}, b.days.map(d => { const bar = el('span', {class: 'day-bar'}); bar.style.height = `${Math.round(d.alerts / most * 28)}px`; return el('li', {title: `${d.day}: ${d.alerts} alerts, ${d.messages} messages`}, bar, el('span', {class: 'visually-hidden'}, `${d.day}: ${number(d.alerts)} alerts, ${number(d.messages)} messages`)); })),
+			found.length ? el('details', {}, el('summary', {}, `${b.found_all > found.length ? `${number(found.length)} of ${number(b.found_all)}` : `The ${number(found.length)}`} ${found.length === 1 ? 'alert' : 'alerts'}`),
+				el('ul', {class: 'found'}, found.slice(0, 50).map(f => el('li', {}, el('span', {class: 'mono'}, utc(Date.parse(f.first ?? f.at)).slice(0, 19)), ' ', f.reason, f.held ? el('span', {class: 'quiet'}, ` (${f.held}: ${f.held_reason})`) : '')))) : '',
 			b.exact ? '' : el('p', {class: 'quiet'}, `Not exact: ${(b.reasons ?? []).join('; ')}`),
 			!b.alerts && b.misses?.length ? el('p', {class: 'quiet'}, `Nearest miss: ${b.misses[0].key?.map?.(f => f.value).join(', ') ?? ''} ${number(b.misses[0].value ?? 0)}`) : '');
 	}
@@ -147,7 +152,7 @@ export function openAlertDrawer(page) {
 		search.textContent = page.text();
 		if (name.value === named) name.value = named = propose(page.text(), page.check());
 		clearTimeout(timer);
-		timer = setTimeout(() => { foretell(); showMessage(preview, rule(true)); }, 500);
+		timer = setTimeout(() => { foretell(); }, 500);
 	}
 
 	async function save(enabled, saying) {
