@@ -34,6 +34,9 @@ func (r *ruleset) base(s *Stored) alert.Alert {
 		MergedInto: alert.ID(s.MergedInto), Withdrawn: s.Withdrawn, Updated: store.Time(s.Updated), Late: s.Late,
 	}
 	a.Threat = alert.Threats(r.rule.Attack)
+	if a.Ongoing = s.open(); s.Ended != 0 {
+		a.Ended = time.Unix(0, s.Ended).UTC()
+	}
 	return a
 }
 

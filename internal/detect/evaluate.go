@@ -20,6 +20,8 @@ type evaluation struct {
 	past past
 	now  time.Time
 	late bool // its windows are judged after their time
+	// lasting says that what is found is followed until its condition ends.
+	lasting bool
 
 	result result
 	alerts []alert.Alert
@@ -257,7 +259,7 @@ func (e *evaluation) changes(key string, stored []Stored, derived []Episode, len
 			}
 			continue
 		}
-		s.Late, s.Rule = e.late, e.rule.revision
+		s.Late, s.Rule, s.Ongoing = e.late, e.rule.revision, e.lasting
 		a, err := e.rule.ofWindow(&s)
 		if err != nil {
 			return err
@@ -290,6 +292,9 @@ func (e *evaluation) update(s *Stored, before *Stored) error {
 	if e.rule.rule.MessagePer == rule.PerRun { // what was said of a run stays
 		e.result.episodes = append(e.result.episodes, *s)
 		return nil
+	}
+	if s.LastEnd != before.LastEnd {
+		s.Ended = 0 // it is looked at again
 	}
 	a, err := e.rule.ofWindow(s)
 	if err != nil {

@@ -57,6 +57,12 @@ CREATE TABLE detect_surroundings (
 	rule TEXT PRIMARY KEY,
 	body BLOB NOT NULL
 );
+`}, {ID: "detect/3", SQL: `
+CREATE TABLE detect_open (
+	rule TEXT NOT NULL,
+	id   TEXT NOT NULL,
+	PRIMARY KEY (rule, id)
+);
 `}}
 
 // Memory is what is kept of a rule between runs.
@@ -151,6 +157,9 @@ func (r *result) write(tx *store.Tx) error {
 		if err := tx.Exec(`INSERT INTO detect_episodes (id, rule, key, first_end, last_end, body) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET first_end = excluded.first_end, last_end = excluded.last_end, body = excluded.body`,
 			e.ID, r.rule, e.Key, e.FirstEnd, e.LastEnd, body); err != nil {
+			return err
+		}
+		if err := e.keepOpen(tx, r.rule); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,9 @@ type Stored struct {
 	// said again, for it still grew.
 	Said  int64 `json:"said,omitempty"`
 	Again int   `json:"again,omitempty"`
+	// Ongoing says that it is a condition that ends, Ended when it did, in nanoseconds; 0 while it holds.
+	Ongoing bool  `json:"ongoing,omitempty"`
+	Ended   int64 `json:"ended,omitempty"`
 	// Updated is when it was last changed, in microseconds; it only grows.
 	Updated int64 `json:"updated"`
 	// Rule is the version of the rule that found it.

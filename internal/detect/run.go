@@ -131,6 +131,7 @@ func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came
 	memory, holes := s.memory, s.holes
 	d.mu.Unlock()
 	e := &evaluation{rule: set, now: now, late: t.catch, recent: map[string]said{}, known: map[string]bool{}, rows: map[int64][]alert.Alert{}}
+	e.lasting = set.ongoing()
 	e.result.rule, e.result.memory = s.id, memory
 	m := &e.result.memory
 	m.begin(set, t.timing, now.UnixMicro())
@@ -165,6 +166,11 @@ func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came
 	if came != nil {
 		came.into(m, &e.result)
 		d.metrics.late.Add(float64(len(came.touched)))
+	}
+	if !t.catch {
+		if err := d.ends(ctx, e, b); err != nil {
+			return err
+		}
 	}
 	m.Ran = now.UnixMicro()
 	if !t.catch {

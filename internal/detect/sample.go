@@ -48,17 +48,13 @@ func (e *evaluation) illustrate(ctx context.Context, b query.Backend, log *slog.
 // samples are the newest documents of a key within an episode. There are none where the key is not made of
 // fields of documents.
 func (s *search) samples(ctx context.Context, b query.Backend, of *Stored, now time.Time) ([]Sample, error) {
-	var ask []string
-	for _, name := range s.by {
-		v := column(of.Best.Row, name)
-		if v == "" || strings.ContainsAny(name, " ()*:\"\\") {
-			return nil, nil
-		}
-		ask = append(ask, name+`:"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v)+`"`)
+	ask, ok := s.ofKey(of)
+	if !ok {
+		return nil, nil
 	}
 	text := s.events
-	if len(ask) > 0 {
-		text += " | search " + strings.Join(ask, " and ")
+	if ask != "" {
+		text += " | search " + ask
 	}
 	q, err := query.Compile(text+" | head 3", query.Options{
 		TimeField: s.timeField, Now: now, Earliest: time.Unix(0, of.First).UTC(), Latest: time.Unix(0, of.LastEnd+1).UTC(), Lookups: s.lookups,
