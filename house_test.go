@@ -43,7 +43,7 @@ var rooms = map[string]string{
 
 	"internal/rule":     "internal/alert internal/duration internal/nearest internal/query internal/store internal/wording internal/yamltext",
 	"internal/forecast": "internal/alert internal/detect internal/duration internal/notice internal/policy internal/query internal/rule",
-	"internal/detect":   "internal/alert internal/rule internal/query internal/store",
+	"internal/detect":   "internal/alert internal/rule internal/query internal/store internal/wording",
 	"internal/kibana":   "internal/alert internal/notice internal/elastic internal/jsonscan",
 	"internal/intake":   "internal/alert internal/notice internal/ledger internal/policy internal/outbox internal/store internal/tuning",
 	"internal/tuning":   "internal/alert internal/policy internal/query internal/store",

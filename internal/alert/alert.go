@@ -41,6 +41,8 @@ type Rule struct {
 	// GroupBy are the fields by which the rule has its alerts grouped, "..." alone for not at all; nil leaves it
 	// to the route.
 	GroupBy []string `json:"group_by,omitempty"`
+	// Fields are those of the alert that its message shows, in the rule's order; nil leaves it to habit.
+	Fields []string `json:"fields,omitempty"`
 }
 
 // Threat is one ATT&CK tactic and, where the rule names one, one technique under it. A

@@ -76,6 +76,7 @@ func (p *Parser) Parse(index, id string, document []byte) (alert.Alert, error) {
 			Description: w.text(slotRuleDescription, slotSignalDescription),
 			Version:     w.text(slotRuleVersion, slotSignalVersion),
 			References:  w.texts(slotRuleReferences, slotSignalReferences),
+			Fields:      w.texts(slotParamHighlighted),
 		},
 		BuildingBlock: w.text(slotBuildingBlock, slotRuleBuildingBlock, slotSignalBuildingBlock) != "",
 		Maintenance:   w.texts(slotMaintenance),

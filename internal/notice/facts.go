@@ -50,6 +50,16 @@ func facts(a *alert.Alert, fields alert.Fields) []alert.Fact {
 		}
 		out = append(out, f)
 	}
+	for _, name := range a.Rule.Fields { // what the rule chose comes before habit
+		if len(out) < factsMost && !named(name) && name != "host.name" && name != "user.name" {
+			if value := spelt(name, fields[name]); value != "" {
+				out = append(out, alert.Fact{Name: name, Value: value})
+			}
+		}
+	}
+	if len(a.Rule.Fields) > 0 && len(out) > 0 {
+		return out
+	}
 	for _, line := range habit {
 		if len(out) >= factsMost {
 			break

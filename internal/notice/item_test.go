@@ -53,3 +53,80 @@ func TestTalliesAreWorstFirst(t *testing.T) {
 		t.Errorf("order %s, want dacb", got)
 	}
 }
+
+func TestFactsAreThoseOfTheRuleElseThoseOfHabit(t *testing.T) {
+	document := json.RawMessage(`{"source":{"ip":"10.0.0.1","port":"4"},"process":{"args":["curl","-s","x"]},"host":{"name":"h"},"dns":{"question":{"name":["a","b","a","c","d","e","f"]}},"nested":[{"x":1},{"x":2}]}`)
+	for _, tc := range []struct {
+		a    alert.Alert
+		want []alert.Fact
+	}{
+		{alert.Alert{Host: "h"}, []alert.Fact{{Name: "source.ip", Value: "10.0.0.1"}, {Name: "process.args", Value: "curl -s x"}, {Name: "dns.question.name", Value: "a, b, c, d and 2 more"}}},
+		{alert.Alert{Host: "h", Rule: alert.Rule{Fields: []string{"nested.x", "host.name", "source.port", "none"}}}, []alert.Fact{{Name: "nested.x", Value: "1, 2"}, {Name: "source.port", Value: "4"}}},
+		{alert.Alert{Host: "h", Rule: alert.Rule{Fields: []string{"none"}}}, []alert.Fact{{Name: "source.ip", Value: "10.0.0.1"}, {Name: "process.args", Value: "curl -s x"}, {Name: "dns.question.name", Value: "a, b, c, d and 2 more"}}},
+		{alert.Alert{Facts: []alert.Fact{{Name: "source.ip", Value: "own"}}, Rule: alert.Rule{Fields: []string{"source.port"}}}, []alert.Fact{{Name: "source.ip", Value: "own"}, {Name: "source.port", Value: "4"}}},
+	} {
+		tc.a.Document = document
+		if diff := cmp.Diff(tc.want, notice.ItemOf(&tc.a).Facts); diff != "" {
+			t.Errorf("%v: %s", tc.a.Rule.Fields, diff)
+		}
+	}
+}
+
+func TestRowsOfARunAreATable(t *testing.T) {
+	a := &alert.Alert{Count: 40, Document: json.RawMessage(`{"tocsin":{"count":40,"rows":[{"n":12,"user.name":"ann","user":{"id":["1","2"]}},{"n":3.14159,"user.name":"bob"}]}}`)}
+	want := &notice.Table{Columns: []string{"user.id", "user.name", "n"}, Rows: [][]string{{"1, 2", "ann", "12"}, {"", "bob", "3.14"}}, Total: 40}
+	it := notice.ItemOf(a)
+	if diff := cmp.Diff(want, it.Table); diff != "" {
+		t.Error(diff)
+	}
+	if it.Chart != nil {
+		t.Errorf("a chart of rows without a time: %+v", it.Chart)
+	}
+}
+
+func TestRowsOverTimeAreAChart(t *testing.T) {
+	a := &alert.Alert{Document: json.RawMessage(`{"tocsin":{"rows":[{"@timestamp":"2026-03-25T08:05:00Z","count":7},{"@timestamp":"2026-03-25T08:00:00Z","count":3}]}}`)}
+	it := notice.ItemOf(a)
+	at := time.Date(2026, 3, 25, 8, 0, 0, 0, time.UTC)
+	if diff := cmp.Diff(&notice.Chart{Title: "count", Points: []notice.Point{{At: at, Value: 3}, {At: at.Add(5 * time.Minute), Value: 7}}}, it.Chart); diff != "" {
+		t.Error(diff)
+	}
+	a.Document = json.RawMessage(`{"user.name":"x","tocsin":{"series":{"title":"count","points":[[1774425600000,3],[1774425900000,12]],"threshold":10}}}`)
+	limit := 10.0
+	if diff := cmp.Diff(&notice.Chart{Title: "count", Threshold: &limit, Points: []notice.Point{{At: at, Value: 3}, {At: at.Add(5 * time.Minute), Value: 12}}}, notice.ItemOf(a).Chart); diff != "" {
+		t.Error(diff)
+	}
+	for _, broken := range []string{`{"tocsin":7}`, `{"tocsin":{"rows":[1,2]}}`, `{"tocsin":{"series":{"points":[["x"]]}}}`, `{"tocsin":`} {
+		a.Document = json.RawMessage(broken)
+		if it := notice.ItemOf(a); it.Table != nil || it.Chart != nil {
+			t.Errorf("%s tells %+v %+v", broken, it.Table, it.Chart)
+		}
+	}
+}
+
+// What is over keeps what it said while it fired, whatever the alert says now.
+func TestWhatIsOverKeepsTheValuesThatFired(t *testing.T) {
+	at := time.Date(2026, 3, 25, 8, 0, 0, 0, time.UTC)
+	n := notice.Notice{Kind: notice.KindAlert, Count: 1}
+	a := alert.Alert{ID: "1", Reason: "12 within 5 minutes", Count: 12, Ongoing: true}
+	n.Fill([]alert.Alert{a})
+	a.Reason, a.Count = "40 within 5 minutes", 40
+	n.Fill([]alert.Alert{a})
+	if n.Items[0].Count != 40 {
+		t.Errorf("while it fires it says %d", n.Items[0].Count)
+	}
+	a.Reason, a.Count, a.Ended = "2 within 5 minutes", 2, at
+	for range 2 {
+		n.Fill([]alert.Alert{a})
+		if it := n.Items[0]; it.Count != 40 || it.Reason != "40 within 5 minutes" || it.State != notice.StateResolved || !it.StateAt.Equal(at) {
+			t.Errorf("after its end it says %+v", it)
+		}
+	}
+	if s := n.Stands(); s.Resolved != 1 || !s.Over() {
+		t.Errorf("it stands %+v", s)
+	}
+	a.Ended, a.Count = time.Time{}, 50
+	if n.Fill([]alert.Alert{a}); n.Items[0].Count != 50 || n.Items[0].State != notice.StateFiring {
+		t.Errorf("when it fires again it says %+v", n.Items[0])
+	}
+}

@@ -44,7 +44,7 @@ func (d *decoder) columns(n *node, r *Rule, q *query.Query) {
 		}
 		d.problem(v.place, path+": "+noColumn(v.text, names, append(slices.Clone(alertNames), names...)))
 	}
-	for _, key := range []string{"dedupe_by", "group_by"} {
+	for _, key := range []string{"dedupe_by", "group_by", "fields"} {
 		if list := n.get(key); list != nil && !list.wrong {
 			for i, item := range list.items {
 				fields(item, fmt.Sprintf("%s[%d]", key, i))

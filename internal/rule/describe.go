@@ -51,6 +51,7 @@ var described = section(
 		doc: "How long alerts that are the same say nothing again. Without one it is off, and window for a search judged per window.",
 	},
 	key{name: "group_by", shape: fieldNames, doc: "The fields by which the rule's alerts are put into one message. Without them the route decides."},
+	key{name: "fields", shape: fieldNames, doc: "The fields of an alert that its message shows, in this order. Without them those that people look for first."},
 	key{name: "max_alerts", shape: integers(1, 100_000), preset: 1000, doc: "The most alerts of one run; what is over it is counted and said in one more."},
 	key{
 		name: "exceptions", doc: "What the rule does not alert on.",

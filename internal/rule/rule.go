@@ -55,6 +55,8 @@ type Rule struct {
 	SameAgainOff bool
 	// GroupBy are the fields by which the rule's alerts are put into messages; nil leaves it to the route.
 	GroupBy []string
+	// Fields are those of an alert that its message shows; nil leaves it to habit.
+	Fields []string
 	// MaxAlerts is the most alerts of one run.
 	MaxAlerts int
 
