@@ -131,12 +131,12 @@ func (d *decoder) clock(m *mapping, name string) (int, bool) {
 	}
 	hours, minutes, ok := strings.Cut(t.value, ":")
 	h, err := strconv.Atoi(hours)
-	min, err2 := strconv.Atoi(minutes)
-	if !ok || err != nil || err2 != nil || len(minutes) != 2 || h < 0 || min < 0 || min > 59 || h*60+min > 24*60 || strings.ContainsAny(t.value, "+-") {
+	m60, err2 := strconv.Atoi(minutes)
+	if !ok || err != nil || err2 != nil || len(minutes) != 2 || h < 0 || m60 < 0 || m60 > 59 || h*60+m60 > 24*60 || strings.ContainsAny(t.value, "+-") {
 		d.wrong(t, "is not a time of day: write hours and minutes from 00:00 to 24:00, in quotes, such as \"06:30\"")
 		return 0, false
 	}
-	return h*60 + min, true
+	return h*60 + m60, true
 }
 
 // rangeKind is what the values of a list of ranges may be.

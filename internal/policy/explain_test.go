@@ -56,18 +56,18 @@ func TestExplainAgreesWithJudge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		texts := []string{`severity: high`, `severity: (low or high)`, `tags: a`, `tags: (a or b) and severity: low`, `not tags: a`, `host.name: h*`, `host.name: h1`, ``}
 		n := 0
-		var make func(depth int, path string) policy.Route
-		make = func(depth int, path string) policy.Route {
+		var draw func(depth int, path string) policy.Route
+		draw = func(depth int, path string) policy.Route {
 			n++
 			r := route(path, fmt.Sprint("#", rapid.IntRange(0, 5).Draw(t, "channel")))
 			r.Match = filter2(t, rapid.SampledFrom(texts).Draw(t, "match"))
 			r.Continue = rapid.Bool().Draw(t, "continue")
 			for i := range rapid.IntRange(0, depth).Draw(t, "routes") {
-				r.Routes = append(r.Routes, make(depth-1, fmt.Sprintf("%s.routes[%d]", path, i)))
+				r.Routes = append(r.Routes, draw(depth-1, fmt.Sprintf("%s.routes[%d]", path, i)))
 			}
 			return r
 		}
-		root := make(4, "route")
+		root := draw(4, "route")
 		root.Match = nil
 		p, err := policy.New(policy.Options{Root: root})
 		if err != nil {
