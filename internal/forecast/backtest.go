@@ -161,6 +161,9 @@ func (f *Forecaster) backtest(ctx context.Context, a Ask) (*Backtest, error) {
 	if outcome.Inexact != "" {
 		b.Exact, b.Reasons = false, append(b.Reasons, outcome.Inexact)
 	}
+	if t.said.repeats {
+		b.Exact, b.Reasons = false, append(b.Reasons, "repeat_interval of its route: what is said again of conditions that are still open is not counted")
+	}
 	// What waits when the time ends is said in the end: a week's forecast counts all that the week brought.
 	t.said.until(b.To.Add(farAfter))
 	b.Warnings, b.Searches, b.Threshold, b.Misses, b.MissesFrom = outcome.Warnings, outcome.Searches, outcome.Threshold, outcome.Misses, outcome.MissesFrom
@@ -187,6 +190,9 @@ func (t *tally) take(at time.Time, alerts []alert.Alert) error {
 		if !fresh {
 			one := &t.found[t.index[a.ID]]
 			one.Last, one.Count, one.Reason = lastOf(a), a.Count, a.Reason
+			if one.Held != "" && v.Kept == policy.Said { // what kept it back is over
+				one.Held, one.HeldReason, one.Channel = "", "", v.Channel
+			}
 			return
 		}
 		one := Found{ID: a.ID, At: at.UTC(), First: firstOf(a), Last: lastOf(a), Severity: a.Severity, Count: a.Count, Reason: a.Reason, Key: t.key(a)}

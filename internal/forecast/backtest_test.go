@@ -109,6 +109,9 @@ func (l *channelLog) texts() []string {
 		if n.Kind == notice.KindDigest {
 			kind = "digest"
 		}
+		if n.Repeat {
+			kind = "repeat"
+		}
 		all = append(all, line{l.at[key], fmt.Sprintf("%s %s %d", n.Channel, kind, n.Count)})
 	}
 	slices.SortFunc(all, func(a, b line) int {
@@ -151,7 +154,7 @@ func anyRule(t *rapid.T, search string) string {
 		s.WriteString(rapid.SampledFrom(lines).Draw(t, name))
 	}
 	pick("every", "every: 5m\n", "every: 5m\n", "every: 7m\n", "every: 1m\n")
-	pick("again", "", "same_again_after: 30m\n", "same_again_after: 1h\ndedupe_by: [user.name]\n", "same_again_after: 20m\n")
+	pick("again", "", "same_again_after: 30m\n", "same_again_after: 3m\n", "same_again_after: 1h\ndedupe_by: [user.name]\n", "same_again_after: 20m\n")
 	pick("most", "", "", "max_alerts: 2\n", "max_alerts: 1\n")
 	pick("per", "", "", "", "message_per: run\n")
 	pick("exceptions", "", "", "exceptions:\n  - {match: 'user.name: bob', reason: known}\n",
@@ -193,7 +196,7 @@ var searches = []struct {
 // TestABacktestIsWhatWouldHaveHappened: alerts and messages of a backtest are those of a process that ran all the
 // time while every event came at once.
 func TestABacktestIsWhatWouldHaveHappened(t *testing.T) {
-	const lives = 6
+	const lives = 4
 	for _, search := range searches {
 		t.Run(search.name, func(t *testing.T) {
 			n, failing := 0, false
@@ -269,9 +272,9 @@ func backtest(t testing.TB, text string, events []event, route policy.Route, edi
 		if m.At.After(start.Add(lived)) {
 			continue // the process is gone by then
 		}
-		kind := map[string]notice.Kind{"post": notice.KindAlert, "digest": notice.KindDigest}[m.Kind]
+		kind := map[string]notice.Kind{"digest": notice.KindDigest}[m.Kind]
 		key := notice.Key(fmt.Sprint(i))
-		l.said[key], l.at[key] = notice.Notice{Channel: m.Channel, Kind: kind, Count: m.Alerts}, m.At
+		l.said[key], l.at[key] = notice.Notice{Channel: m.Channel, Kind: kind, Count: m.Alerts, Repeat: m.Kind == "repeat"}, m.At
 	}
 	if b.Messages != len(b.Said) {
 		t.Errorf("%d messages are counted, %d told", b.Messages, len(b.Said))

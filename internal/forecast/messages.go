@@ -14,7 +14,7 @@ import (
 type Message struct {
 	At      time.Time `json:"at"`
 	Channel string    `json:"channel"`
-	// Kind is post, digest or repeat.
+	// Kind is post, digest, or repeat: an alert that went on for so long that it is said again.
 	Kind string `json:"kind"`
 	// Alerts is how many alerts it names or counts in the end.
 	Alerts int `json:"alerts"`
@@ -29,24 +29,31 @@ type messages struct {
 
 	groups  map[string]*policy.Group
 	waiting map[string][]alert.ID // alerts of a group that no message names
-	ongoing map[string]int        // of a group, said and not over
 	digests map[string]*policy.Digest
 	serials map[string]int
 	traffic map[string][]time.Time // when messages were posted, by channel
 	live    map[notice.Key]*Message
 	pending map[notice.Key]int // alerts of a digest that was not said yet
 
-	// fates are what became of alerts, by their ids: the group that it waits in, empty once it was said or kept.
-	fates map[alert.ID]string
+	fates map[alert.ID]*standing
 	said  []*Message
 	last  time.Time
+	// repeats says that a route would have said again what is still open, which is not followed.
+	repeats bool
+}
+
+// standing is what became of an alert.
+type standing struct {
+	group string // that it waits in; empty where it waits in none
+	named bool   // a message names it, or will
+	again int    // how often it was said once more
 }
 
 func newMessages(p *policy.Policy) *messages {
 	return &messages{
-		policy: p, groups: map[string]*policy.Group{}, waiting: map[string][]alert.ID{}, ongoing: map[string]int{},
+		policy: p, groups: map[string]*policy.Group{}, waiting: map[string][]alert.ID{},
 		digests: map[string]*policy.Digest{}, serials: map[string]int{}, traffic: map[string][]time.Time{},
-		live: map[notice.Key]*Message{}, pending: map[notice.Key]int{}, fates: map[alert.ID]string{},
+		live: map[notice.Key]*Message{}, pending: map[notice.Key]int{}, fates: map[alert.ID]*standing{},
 	}
 }
 
@@ -59,23 +66,37 @@ func (m *messages) take(now time.Time, alerts []alert.Alert, each func(a *alert.
 		if err != nil {
 			return err
 		}
-		group, known := m.fates[a.ID]
-		each(a, !known, &v)
+		stands := m.fates[a.ID]
+		each(a, stands == nil, &v)
+		forward := v.Kept == policy.Said
 		switch {
-		case !known && v.Kept != policy.Said:
-			m.fates[a.ID] = ""
-		case !known:
+		case stands == nil:
+			m.fates[a.ID] = &standing{}
+		case stands.named:
+			m.again(now, a, stands, v)
+			continue
+		case stands.group != "" && forward && v.Group == stands.group:
+			continue
+		case stands.group != "":
+			m.groups[stands.group].Leave()
+			m.waiting[stands.group] = slices.DeleteFunc(m.waiting[stands.group], func(id alert.ID) bool { return id == a.ID })
+			stands.group = ""
+		}
+		if forward {
 			m.enter(now, a, v)
-		case group != "" && (v.Kept != policy.Said || v.Group != group):
-			m.groups[group].Leave()
-			m.waiting[group] = slices.DeleteFunc(m.waiting[group], func(id alert.ID) bool { return id == a.ID })
-			if m.fates[a.ID] = ""; v.Kept == policy.Said {
-				m.enter(now, a, v)
-			}
 		}
 	}
 	m.flush(now)
 	return nil
+}
+
+// again says once more an alert that still goes on, where its channel has room.
+func (m *messages) again(now time.Time, a *alert.Alert, stands *standing, v policy.Verdict) {
+	if a.Again <= stands.again || v.Kept != policy.Said || !m.policy.Again(now, v, m.of(now, v.Channel, v.Rate())) {
+		return
+	}
+	stands.again = a.Again
+	m.post(now, &Message{At: now, Channel: v.Channel, Kind: "repeat", Alerts: 1})
 }
 
 // enter puts an alert into its group, and copies of it into the groups of the other routes that take it.
@@ -84,18 +105,16 @@ func (m *messages) enter(now time.Time, a *alert.Alert, v policy.Verdict) {
 		if one.AtOnce() {
 			m.post(now, &Message{At: now, Channel: one.Channel, Kind: "post", Alerts: 1})
 			if i == 0 {
-				m.fates[a.ID] = ""
+				m.fates[a.ID].named = true
 			}
 			continue
 		}
 		m.groups[one.Group] = m.policy.Enter(now, m.groups[one.Group], one, a.Severity)
 		m.waiting[one.Group] = append(m.waiting[one.Group], a.ID)
 		if i == 0 {
-			m.fates[a.ID] = one.Group
+			m.fates[a.ID].group = one.Group
 		}
-		if a.Ongoing {
-			m.ongoing[one.Group]++
-		}
+		m.repeats = m.repeats || m.groups[one.Group].Repeat > 0
 	}
 }
 
@@ -154,7 +173,7 @@ func (m *messages) flush(now time.Time) {
 
 func (m *messages) step(now time.Time, g *policy.Group) {
 	before := g.Live
-	switch m.policy.Step(now, g, m.of(now, g.Channel, g.Rate), m.open(g)) {
+	switch m.policy.Step(now, g, m.of(now, g.Channel, g.Rate), 0) {
 	case policy.ActPost:
 		one := &Message{At: now, Channel: g.Channel, Kind: "post", Alerts: m.named(g.Key)}
 		delete(m.live, before)
@@ -165,11 +184,6 @@ func (m *messages) step(now time.Time, g *policy.Group) {
 			one.Edits++
 			one.Alerts += m.named(g.Key)
 		}
-	case policy.ActRepeat:
-		delete(m.live, before)
-		one := &Message{At: now, Channel: g.Channel, Kind: "repeat", Alerts: m.ongoing[g.Key]}
-		m.live[g.Live] = one
-		m.post(now, one)
 	case policy.ActDigest:
 		m.serials[g.Channel]++
 		d := m.policy.Collect(now, m.digests[g.Channel], g, m.serials[g.Channel])
@@ -179,7 +193,7 @@ func (m *messages) step(now time.Time, g *policy.Group) {
 		m.digests[g.Channel] = d
 	case policy.ActEnd:
 		m.end(g)
-	case policy.ActWait:
+	case policy.ActRepeat, policy.ActWait:
 	}
 	if g.Solo && g.Waiting == 0 && g.Repeat == 0 {
 		m.end(g)
@@ -189,15 +203,6 @@ func (m *messages) step(now time.Time, g *policy.Group) {
 func (m *messages) end(g *policy.Group) {
 	delete(m.groups, g.Key)
 	delete(m.live, g.Live)
-	delete(m.ongoing, g.Key)
-}
-
-// open is how many alerts of a group were said and are not over, where that is asked.
-func (m *messages) open(g *policy.Group) int {
-	if g.Repeat == 0 {
-		return 0
-	}
-	return max(0, m.ongoing[g.Key]-len(m.waiting[g.Key]))
 }
 
 // named takes the alerts that wait in a group into a message.
@@ -205,8 +210,8 @@ func (m *messages) named(group string) int {
 	ids := m.waiting[group]
 	delete(m.waiting, group)
 	for _, id := range ids {
-		if m.fates[id] == group {
-			m.fates[id] = ""
+		if stands := m.fates[id]; stands.group == group {
+			stands.group, stands.named = "", true
 		}
 	}
 	return len(ids)
