@@ -27,7 +27,7 @@ type Completion struct {
 type Option struct {
 	Label string `json:"label" doc:"What is shown."`
 	Apply string `json:"apply" doc:"What is written."`
-	Kind  string `json:"kind" enum:"field,column,value,command,aggregate,function,word"`
+	Kind  string `json:"kind" enum:"saved,field,column,value,command,aggregate,function,word"`
 	Type  string `json:"type,omitempty" doc:"The type of a field."`
 	Info  string `json:"info,omitempty"`
 	Count int64  `json:"count,omitempty" doc:"How many documents have it."`
@@ -60,6 +60,12 @@ func (s *searches) complete(rw http.ResponseWriter, r *http.Request) {
 		}
 		if !found.Exact {
 			out.Note = "counts are of the newest documents"
+		}
+	}
+	if spot.Fields && strings.TrimSpace(in.Query[:spot.End]) == spot.Word {
+		if err := s.completeSaved(r, spot.Word, &out); err != nil {
+			s.broken(rw, r, err)
+			return
 		}
 	}
 	if spot.Fields {
@@ -102,6 +108,26 @@ func (s *searches) complete(rw http.ResponseWriter, r *http.Request) {
 	answer(rw, http.StatusOK, out)
 }
 
+// mostSaved is how many saved searches are offered.
+const mostSaved = 6
+
+// completeSaved offers the saved searches whose names begin with what is written, at the start of a search.
+func (s *searches) completeSaved(r *http.Request, word string, out *Completion) error {
+	if s.o.Saved == nil {
+		return nil
+	}
+	all, err := s.o.Saved.All(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if len(out.Options) < mostSaved && strings.HasPrefix(strings.ToLower(one.Name), strings.ToLower(word)) {
+			out.Options = append(out.Options, Option{Label: one.Name, Apply: one.Query, Kind: "saved", Info: one.Query})
+		}
+	}
+	return nil
+}
+
 // completeFields offers columns and fields, first those that begin with what is written, then those in which it
 // stands, as do the parts of their names.
 func (s *searches) completeFields(r *http.Request, sc scope, key string, spot query.Spot, out *Completion) error {
@@ -138,7 +164,7 @@ func (s *searches) completeFields(r *http.Request, sc scope, key string, spot qu
 		case !strings.Contains(name, word):
 			continue
 		}
-		o := Option{Label: f.Name, Apply: query.FieldName(f.Name), Kind: "field", Type: f.Type, Count: int64(f.Uses)}
+		o := Option{Label: f.Name, Apply: query.FieldName(f.Name), Kind: "field", Type: f.Type, Count: int64(f.Uses), Info: fieldInfo[f.Name]}
 		filter := slices.Contains(spot.Words, "not") && !spot.Functions
 		if filter {
 			o.Apply = query.FilterName(f.Name)

@@ -246,6 +246,12 @@ func TestSearchesAreSavedByName(t *testing.T) {
 		t.Errorf("%d %s", code, text)
 	}
 	post[web.Failure](t, h, "/api/v1/saved-searches", body{"name": " ", "query": "a:b"}, 400)
+	if got := post[web.Completion](t, h, "/api/v1/complete", body{"query": "Fai", "position": 3}, 200); len(got.Options) != 1 || got.Options[0].Apply != "a:b" || got.Options[0].Kind != "saved" {
+		t.Errorf("completed with %+v", got.Options)
+	}
+	if got := post[web.Completion](t, h, "/api/v1/complete", body{"query": "x and fai", "position": 9}, 200); len(got.Options) != 0 {
+		t.Errorf("in the middle of a search: %+v", got.Options)
+	}
 	for _, want := range []int{200, 404} {
 		if code, text := ask(t, h, "DELETE", "/api/v1/saved-searches/failed"); code != want {
 			t.Errorf("%d %s", code, text)

@@ -10,6 +10,15 @@ const base = process.env.TOCSIN_URL;
 const logins = 'event.action:ssh_login and event.outcome:failure | count by user.name | search count > 10';
 const address = (query, from = '-24h') => `${base}?${new URLSearchParams({q: query, from})}`;
 
+// typed types, and waits until what is offered for the whole text is there.
+async function typed(page, text, whole, offered) {
+	const answered = page.waitForResponse(response => response.url().endsWith('/complete') && response.request().postDataJSON().query === whole);
+	await page.keyboard.type(text);
+	await answered;
+	await page.locator('.cm-tooltip-autocomplete li[aria-selected]', {hasText: offered}).waitFor();
+	await page.waitForTimeout(150); // until it is drawn, what was offered before stands there
+}
+
 test('the first page is light, interactive soon, and asks nobody else', async t => {
 	const {page, requests} = await browse(t, base);
 	await page.goto(base);
@@ -25,10 +34,9 @@ test('what is wrong is marked while typing, and completed by position', async t 
 	const {page} = await browse(t, base);
 	await page.goto(address(''));
 	await page.locator('.cm-content').click();
-	await page.keyboard.type('user.n');
-	await page.locator('.cm-tooltip-autocomplete >> text=user.name').waitFor();
+	await typed(page, 'user.n', 'user.n', 'user.name');
 	await page.keyboard.press('Enter');
-	await page.locator('.cm-tooltip-autocomplete >> text=ann').first().waitFor();
+	await page.locator('.cm-tooltip-autocomplete li', {hasText: /ann/}).first().waitFor();
 	await page.keyboard.type('ann | cuont by ');
 	await page.locator('#problems >> text=unknown command').waitFor();
 	await page.locator('.cm-lintRange-error', {hasText: 'cuont'}).waitFor();
@@ -37,8 +45,7 @@ test('what is wrong is marked while typing, and completed by position', async t 
 	await page.locator('#problems button').click();
 	assert.equal(await page.locator('.cm-content').innerText(), 'user.name:ann | count by ');
 	await page.keyboard.press('Control+End');
-	await page.keyboard.type('host');
-	await page.locator('.cm-tooltip-autocomplete >> text=host.name').first().waitFor();
+	await typed(page, 'host', 'user.name:ann | count by host', 'host.name');
 	await page.keyboard.press('Tab');
 	await page.keyboard.press('Control+Enter');
 	await page.locator('#results th', {hasText: 'host.name'}).waitFor();

@@ -101,13 +101,13 @@ function documentRow(fields, found, document, act) {
 		el('p', {class: 'quiet'}, toggle, ' ', found?.index ? `${found.index} · ${found.id}` : ''), table, raw));
 }
 
-// table shows rows in columns.
-export function table(columns, rows, act) {
+// table shows rows in columns. What is no field of documents, which isField tells, offers nothing.
+export function table(columns, rows, act, isField = () => true) {
 	const numeric = new Set(columns.filter(c => c.type === 'long' || c.type === 'double').map(c => c.name));
 	return el('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Table'},
 		el('table', {}, el('thead', {}, el('tr', {}, columns.map(c => el('th', {scope: 'col', class: numeric.has(c.name) ? 'number' : ''}, c.name)))),
 			el('tbody', {}, rows.map(row => el('tr', {}, columns.map(c => el('td', {class: numeric.has(c.name) ? 'number' : c.type === 'time' ? 'time mono' : ''},
-				c.type === 'time' && row[c.name] ? timeText(row[c.name]) : valueButton(c.name, row[c.name], act))))))));
+				c.type === 'time' && row[c.name] ? timeText(row[c.name]) : isField(c.name) ? valueButton(c.name, row[c.name], act) : shown(row[c.name]))))))));
 }
 
 // tableOfDocuments shows documents in the columns that most of them have.

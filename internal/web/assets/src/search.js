@@ -14,7 +14,7 @@ if (form) start();
 function start() {
 	const at = id => document.getElementById(id);
 	const area = at('query'), source = at('source'), results = at('results'), chartCard = at('chart'), caption = at('caption'), problems = at('problems');
-	const state = {from: '-24h', to: '', window: '', check: null, tab: 'results', answer: null, older: -1, draft: ''};
+	const state = {from: '-24h', to: '', window: '', check: null, tab: 'results', answer: null, by: [], older: -1, draft: ''};
 	let running = null, sources = [];
 
 	// What is searched stands in the address, so that it can be sent and gone back to.
@@ -145,6 +145,7 @@ function start() {
 			const [answer] = await Promise.all([wait, found.ok ? drawChart(query, found, mine.signal) : null]);
 			remember({query, source: source.value, from: state.from, to: state.to});
 			state.answer = answer;
+			state.by = found.by;
 			state.query = query;
 			state.tab = answer.raw ? 'events' : 'table';
 			show();
@@ -222,7 +223,7 @@ function start() {
 			.map(([kind, text]) => el('p', {class: `note ${kind}`}, text));
 		const body = el('div', {class: 'card'});
 		if (answer.raw) body.append(state.tab === 'events' ? events(answer, timeField(), act) : tableOfDocuments(answer, timeField(), act));
-		else if (state.tab === 'table') body.append(table(answer.columns, answer.rows, act));
+		else if (state.tab === 'table') body.append(table(answer.columns, answer.rows, act, name => !state.by.length || state.by.includes(name)));
 		else eventsOf(body);
 		results.replaceChildren(head, ...notes, body);
 	}
