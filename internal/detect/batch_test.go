@@ -22,6 +22,7 @@ import (
 	"tocsin/internal/query/files"
 	"tocsin/internal/query/plan"
 	"tocsin/internal/row"
+	"tocsin/internal/rule"
 )
 
 // memory is a backend of documents at hand that is safe for concurrent use.
@@ -37,6 +38,16 @@ func (m memory) Plan(ctx context.Context, r plan.Read) (plan.Pushed, error) {
 
 func (m memory) Rows(ctx context.Context, r plan.Read, p plan.Pushed, schema *row.Schema, emit func(*row.Row) error) (plan.Cost, error) {
 	return m.backend().Rows(ctx, r, p, schema, emit)
+}
+
+// together are ids of rules that have their turns in the same moment.
+func together(n int, every time.Duration) (ids []string) {
+	for i := 0; len(ids) < n; i++ {
+		if id := fmt.Sprint("r", i); detect.Jitter(id, every) == detect.Jitter("r0", every) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // share gives each run the same documents, and is told that each has ended.
@@ -113,34 +124,32 @@ func (b broken) Rows(context.Context, plan.Read, plan.Pushed, *row.Schema, func(
 func TestRulesThatShareFindWhatEachFindsAlone(t *testing.T) {
 	n, failing := 0, false
 	rapid.Check(t, func(rt *rapid.T) {
-		if n++; n > 2*lives && !failing {
+		if n++; n > lives && !failing {
 			return
 		}
 		dir := filepath.Join(t.TempDir(), fmt.Sprint(n))
-		start := bubbleStart
-		l := anyLife(rt, start)
+		l := anyLife(rt, bubbleStart)
 		got, want := map[string][]string{}, map[string][]string{}
 		synctest.Test(t, func(t *testing.T) {
-			var process process
+			var rules []rule.Entry
+			ids := together(len(laws), 5*time.Minute)
 			for i, law := range laws {
 				if strings.Contains(law.search, "heart") {
 					continue
 				}
 				e := parseRule(t, "name: r\nsource: logs\nevery: 5m\nwindow: 10m\nlookback: 1m\nmax_alerts: 100000\nsearch: "+fmt.Sprintf("%q", law.search)+"\n")
-				for _, id := range []string{fmt.Sprint("first", i), fmt.Sprint("second", i)} {
-					r := *e.Rule
-					r.ID, r.Name = id, id
-					e.ID, e.Rule = id, &r
-					process.rules = append(process.rules, e)
-					want[id] = perfect(t, law.search, 10*time.Minute, l.events)
-				}
+				e.ID, e.Rule.ID, e.Rule.Name = ids[i], ids[i], ids[i]
+				rules = append(rules, e)
+				want[law.name] = perfect(t, law.search, 10*time.Minute, l.events)
 			}
 			entries := map[string][]ledger.Entry{}
-			for _, e := range l.rules(t, dir, start, true, process.rules...) {
+			for _, e := range l.rules(t, dir, bubbleStart, true, rules...) {
 				entries[e.Alert.Rule.ID] = append(entries[e.Alert.Rule.ID], e)
 			}
-			for id := range want {
-				got[id] = episodes(t, entries[id], "user.name")
+			for i, law := range laws {
+				if want[law.name] != nil {
+					got[law.name] = episodes(t, entries[ids[i]], "user.name")
+				}
 			}
 		})
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -164,13 +173,11 @@ func (h hanging) Rows(ctx context.Context, r plan.Read, p plan.Pushed, schema *r
 	return h.memory.Rows(ctx, r, p, schema, emit)
 }
 
-// ruleOn is a rule of a source under an id.
-func ruleOn(t *testing.T, p *process, id, source, every, search string) {
+// ruleOn adds a rule of a source, every minute, under an id.
+func ruleOn(t *testing.T, p *process, id, source, search string) {
 	t.Helper()
-	e := parseRule(t, fmt.Sprintf("name: r\nsource: %s\nevery: %s\nwindow: 5m\nlookback: 1m\nsame_again_after: 0s\nsearch: %q\n", source, every, search))
-	r := *e.Rule
-	r.ID, r.Name = id, id
-	e.ID, e.Rule = id, &r
+	e := parseRule(t, fmt.Sprintf("name: r\nsource: %s\nevery: 1m\nwindow: 5m\nlookback: 1m\nsearch: %q\n", source, search))
+	e.ID, e.Rule.ID, e.Rule.Name = id, id, id
 	p.rules = append(p.rules, e)
 }
 
@@ -188,7 +195,7 @@ func alertsOf(entries []ledger.Entry) (counts map[string]int, latest map[string]
 func TestASlowRuleHoldsUpNoOther(t *testing.T) {
 	for _, shares := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			events := several(10, func(i int) event { return after(time.Duration(i+1)*time.Minute, "u", i) })
+			events := several(8, func(i int) event { return after(time.Duration(i+1)*time.Minute, "u", i) })
 			p := newProcess(t, t.TempDir(), events)
 			logs := detect.Source{Name: "some", Precision: time.Nanosecond, Open: func(ctx context.Context, indices []string) (query.Backend, error) {
 				b, err := p.source.open(ctx, indices)
@@ -198,33 +205,34 @@ func TestASlowRuleHoldsUpNoOther(t *testing.T) {
 				all, err := p.source.documents(b)
 				return hanging{all, "hangs"}, err
 			}}
-			together := 0
+			most := 0
 			if shares {
 				logs.Share = func(_ context.Context, b query.Backend, n int) ([]query.Backend, func(int) bool) {
-					together = max(together, n)
+					most = max(most, n)
 					return slices.Repeat([]query.Backend{b}, n), func(int) bool { return false }
 				}
 			}
 			p.others = []detect.Source{logs}
 			// Three times as many as there are workers never answer.
-			for i := range 12 {
-				ruleOn(t, p, fmt.Sprint("slow", i), "some", "2s", "event.action:ssh_login and hangs:no")
+			ids := together(20, time.Minute)
+			slow, quick := ids[:12], ids[12:]
+			for _, id := range slow {
+				ruleOn(t, p, id, "some", "event.action:ssh_login and hangs:no")
 			}
-			for i := range 20 {
-				ruleOn(t, p, fmt.Sprint("quick", i), "some", "2s", "event.action:ssh_login")
+			for _, id := range quick {
+				ruleOn(t, p, id, "some", "event.action:ssh_login")
 			}
-			counts, latest := alertsOf(p.live(12 * time.Minute))
-			for i := range 20 {
-				id := fmt.Sprint("quick", i)
-				if counts[id] != 10 || latest[id] > 90*time.Second {
+			counts, latest := alertsOf(p.live(10 * time.Minute))
+			for _, id := range quick {
+				if counts[id] != len(events) || latest[id] > 90*time.Second {
 					t.Errorf("shares %v: rule %s made %d alerts, the latest %s after its event", shares, id, counts[id], latest[id])
 				}
 			}
-			if text := p.reports()["rule runs"]; !strings.Contains(text, "12 of 32 rules") || !strings.Contains(text, "it was not done after 1m0s") {
+			if text := p.reports()["rule runs"]; !strings.Contains(text, "12 of 20 rules") || !strings.Contains(text, "it was not done after 2m0s") {
 				t.Errorf("shares %v: told: %q", shares, text)
 			}
-			if shares && together < 3 {
-				t.Errorf("at most %d runs were together", together)
+			if shares && most < 20 {
+				t.Errorf("at most %d runs were together", most)
 			}
 		})
 	}
@@ -232,25 +240,24 @@ func TestASlowRuleHoldsUpNoOther(t *testing.T) {
 
 func TestASourceThatHangsHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		events := several(30, func(i int) event { return after(time.Duration(i+1)*time.Minute, "u", i) })
+		events := several(8, func(i int) event { return after(time.Duration(i+1)*time.Minute, "u", i) })
 		p := newProcess(t, t.TempDir(), events)
 		p.others = []detect.Source{{Name: "hung", Open: func(ctx context.Context, _ []string) (query.Backend, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}}}
-		for i := range 40 {
-			ruleOn(t, p, fmt.Sprint("hung", i), "hung", "1m", "event.action:ssh_login")
-			ruleOn(t, p, fmt.Sprint("well", i), "logs", "1m", "event.action:ssh_login")
+		for i := range 12 {
+			ruleOn(t, p, fmt.Sprint("hung", i), "hung", "event.action:ssh_login")
+			ruleOn(t, p, fmt.Sprint("well", i), "logs", "event.action:ssh_login")
 		}
-		entries := p.live(35 * time.Minute)
-		counts, latest := alertsOf(entries)
-		for i := range 40 {
+		counts, latest := alertsOf(p.live(12 * time.Minute))
+		for i := range 12 {
 			id := fmt.Sprint("well", i)
-			if counts[id] != 30 || latest[id] > 2*time.Minute {
+			if counts[id] != len(events) || latest[id] > 90*time.Second {
 				t.Errorf("rule %s made %d alerts, the latest %s after its event", id, counts[id], latest[id])
 			}
 		}
-		if text := p.reports()["rule runs"]; !strings.Contains(text, "40 of 80 rules") {
+		if text := p.reports()["rule runs"]; !strings.Contains(text, "12 of 24 rules") {
 			t.Errorf("told: %q", text)
 		}
 	})
@@ -258,31 +265,32 @@ func TestASourceThatHangsHoldsUpNoOther(t *testing.T) {
 
 func TestARuleThatFailsInABatchFailsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		events := several(10, func(i int) event { return after(time.Duration(i+1)*10*time.Second, "u", i) })
+		events := several(8, func(i int) event { return after(time.Duration(i+1)*time.Minute, "u", i) })
 		p := newProcess(t, t.TempDir(), events)
-		share, together := p.source.share, 0
+		most := 0
 		logs := detect.Source{Name: "some", Precision: time.Nanosecond, Open: p.source.open, Hold: p.source.hold}
 		logs.Share = func(ctx context.Context, b query.Backend, n int) ([]query.Backend, func(int) bool) {
-			together = max(together, n)
-			runs, leave := share(ctx, b, n)
+			most = max(most, n)
+			runs, leave := p.source.share(ctx, b, n)
 			for i := range runs {
 				runs[i] = failing{runs[i], "fails"}
 			}
 			return runs, leave
 		}
 		p.others = []detect.Source{logs}
-		for i := range 5 {
-			ruleOn(t, p, fmt.Sprint("well", i), "some", "1s", "event.action:ssh_login")
+		ids := together(6, time.Minute)
+		ruleOn(t, p, ids[0], "some", "event.action:ssh_login and fails:no")
+		for _, id := range ids[1:] {
+			ruleOn(t, p, id, "some", "event.action:ssh_login")
 		}
-		ruleOn(t, p, "ill", "some", "1s", "event.action:ssh_login and fails:no")
-		counts, _ := alertsOf(p.live(3 * time.Minute))
-		for i := range 5 {
-			if id := fmt.Sprint("well", i); counts[id] != 10 {
+		counts, _ := alertsOf(p.live(10 * time.Minute))
+		for _, id := range ids[1:] {
+			if counts[id] != len(events) {
 				t.Errorf("rule %s made %d alerts", id, counts[id])
 			}
 		}
-		if text := p.reports()["rule runs"]; !strings.Contains(text, "1 of 6 rules") || !strings.Contains(text, "2 shards failed") || together < 3 {
-			t.Errorf("told: %q; at most %d runs were together", text, together)
+		if text := p.reports()["rule runs"]; !strings.Contains(text, "1 of 6 rules") || !strings.Contains(text, "2 shards failed") || most < 6 {
+			t.Errorf("told: %q; at most %d runs were together", text, most)
 		}
 	})
 }
