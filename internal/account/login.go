@@ -16,7 +16,7 @@ var ErrPassword = errors.New("the name or the password is wrong")
 // ErrPassword; too many of them are a *LimitError. The request must be behind Remember.
 func (a *Accounts) SignIn(ctx context.Context, name, password, address string) (Identity, error) {
 	name = strings.ToLower(strings.TrimSpace(name))
-	by := Identity{Name: cut(name), Via: ViaSession, Address: address}
+	by := Identity{Name: cut(name), Via: ViaLogin, Address: address}
 	if err := a.limits.take(name, address); err != nil {
 		return Identity{}, err
 	}

@@ -146,7 +146,7 @@ func TestTheLogOfChangesTellsOfSigningIn(t *testing.T) {
 	for _, e := range events {
 		got = append(got, e.Who+" | "+e.Via+" | "+e.Address+" | "+e.Action+" | "+e.Object)
 	}
-	want := []string{"ann | session | 192.0.2.2 | sign in | ann", "ann | session | 192.0.2.1 | sign in refused | ann", "root (uid 0) | socket |  | add user | ann"}
+	want := []string{"ann | session | 192.0.2.2 | sign in | ann", "ann | login | 192.0.2.1 | sign in refused | ann", "root (uid 0) | socket |  | add user | ann"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -142,7 +142,7 @@ func (a *Accounts) Arrive(ctx context.Context, query url.Values, address string)
 	name := nameOf(claims, subject)
 	role, ok := a.oidc.roleOf(claims)
 	if !ok {
-		by := Identity{Name: name, Via: ViaSession, Address: address}
+		by := Identity{Name: name, Via: ViaLogin, Address: address}
 		if err := a.Note(ctx, by, "sign in refused", name, "no role in the claim "+a.oidc.RoleClaim); err != nil {
 			return id, "", err
 		}

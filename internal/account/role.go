@@ -49,6 +49,7 @@ func (r Role) Allows(needed Role) bool {
 // The ways someone is known.
 const (
 	ViaSession  = "session"  // signed in with the browser
+	ViaLogin    = "login"    // tried to: in the log of changes alone, where the name is what they said
 	ViaToken    = "token"    // an API token
 	ViaSocket   = "socket"   // opened the socket in data_dir
 	ViaLoopback = "loopback" // came over a loopback address, where no login is asked for
