@@ -23,13 +23,18 @@ if [ ! -e "$packages/complete" ]; then
 fi
 
 mkdir -p "$out"
-find "$out" -type f -delete
+fresh=$(mktemp -d "$out.XXXXXX") # moved when all of it is there: whoever builds the program meanwhile finds a whole
+trap 'rm -rf "$fresh"' EXIT
 # Licences are in third_party/, so that no browser loads them.
 NODE_PATH=$packages/node_modules go tool -modfile=tools/go.mod esbuild \
 	$src/app.js $src/search.js $src/forecast.js $src/app.css $src/search.css \
 	--bundle --minify --format=iife --target=es2022,chrome105,firefox110,safari16 --charset=utf8 --legal-comments=none \
-	--log-level=warning --outdir="$out"
-cp $src/icon.svg "$out/"
-full=$(cd "$out" && pwd)
+	--log-level=warning --outdir="$fresh"
+cp $src/icon.svg "$fresh/"
+full=$(cd "$fresh" && pwd)
 go run -C tools ./compress "$full"/*.js "$full"/*.css "$full"/*.svg
+for old in "$out"/*; do
+	[ -e "$fresh/${old##*/}" ] || rm -f "$old"
+done
+mv -f "$fresh"/* "$out/"
 node $here/licences.mjs "$packages/node_modules" "$licences"
