@@ -130,16 +130,16 @@ func (s *search) returned(ctx context.Context, b query.Backend, open []Stored, n
 	out := map[string]int64{}
 	for some := range slices.Chunk(open, keysAtOnce) {
 		first := some[0].First
-		var any []string
+		var asks []string
 		for i := range some {
 			first = min(first, some[i].First)
 			if ask, ok := s.ofKey(&some[i]); ok && ask != "" {
-				any = append(any, "("+ask+")")
+				asks = append(asks, "("+ask+")")
 			}
 		}
 		text := s.events
-		if len(any) > 0 {
-			text += " | search " + strings.Join(any, " or ")
+		if len(asks) > 0 {
+			text += " | search " + strings.Join(asks, " or ")
 		} else if len(s.by) > 0 {
 			continue // keys that no filter can ask for
 		}

@@ -47,31 +47,45 @@ func TestAConditionEndsWhenItNoLongerHolds(t *testing.T) {
 	}{
 		{
 			"a threshold", "not user.name: heart | count by user.name over 10m | search count > 3", ann,
-			[]string{"ann true -"}, []string{"ann false 00:24"}, []string{"ann false 00:24"},
+			[]string{"ann true -"},
+			[]string{"ann false 00:24"},
+			[]string{"ann false 00:24"},
 		},
 		{
 			"it goes on", "not user.name: heart | count by user.name over 10m | search count > 3", several(100, func(i int) event { return at(10+i, "ann") }),
-			[]string{"ann true -"}, []string{"ann true -"}, []string{"ann false 01:59"},
+			[]string{"ann true -"},
+			[]string{"ann true -"},
+			[]string{"ann false 01:59"},
 		},
 		{
 			"something late belongs to it", "not user.name: heart | count by user.name over 10m | search count >= 2", append(several(5, func(i int) event { return at(10+i, "ann") }), late),
-			[]string{"ann true -"}, []string{"ann false 00:24"}, []string{"ann false 00:30"},
+			[]string{"ann true -"},
+			[]string{"ann false 00:24"},
+			[]string{"ann false 00:30"},
 		},
 		{
 			"a key that is missing for good", "not user.name: heart | missing by user.name over 20m", ann,
-			[]string{}, []string{"ann true -"}, []string{"ann true -"},
+			[]string{},
+			[]string{"ann true -"},
+			[]string{"ann true -"},
 		},
 		{
 			"a key that is back", "not user.name: heart | missing by user.name over 20m", append(several(5, func(i int) event { return at(10+i, "ann") }), at(90, "ann"), at(91, "ann"), at(92, "ann")),
-			[]string{}, []string{"ann true -"}, []string{"ann false 01:30", "ann true -"},
+			[]string{},
+			[]string{"ann true -"},
+			[]string{"ann false 01:30", "ann true -"},
 		},
 		{
 			"a spike", "not user.name: heart | spike by user.name factor=2 baseline=1h min=3", ann,
-			[]string{"ann true -"}, []string{"ann false 00:20"}, []string{"ann false 00:20"},
+			[]string{"ann true -"},
+			[]string{"ann false 00:20"},
+			[]string{"ann false 00:20"},
 		},
 		{
 			"documents end nothing", "user.name: ann and n: 12", ann,
-			[]string{"ann false -"}, []string{"ann false -"}, []string{"ann false -"},
+			[]string{"ann false -"},
+			[]string{"ann false -"},
+			[]string{"ann false -"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
