@@ -117,5 +117,9 @@ func (d *Difference) sentence() string {
 	if d.New.Messages == d.Old.Messages {
 		return s + "; " + count(d.New.Messages, "Slack message") + " as before"
 	}
-	return s + fmt.Sprintf("; %s become %s", count(d.Old.Messages, "Slack message"), grouped(d.New.Messages))
+	become := "become"
+	if d.Old.Messages == 1 {
+		become = "becomes"
+	}
+	return s + fmt.Sprintf("; %s %s %s", count(d.Old.Messages, "Slack message"), become, grouped(d.New.Messages))
 }
