@@ -18,6 +18,8 @@ func (a *App) tuningParts(cfg *config.Config, db *store.DB, p *policy.Policy) ([
 		web.AlertPages(web.AlertPagesOptions{Book: book, Handle: a.intake.Handle}),
 		web.TuningPages(web.TuningOptions{Book: book, Handle: a.intake.Handle}),
 		web.Tunings(web.TuningOptions{Book: book, Handle: a.intake.Handle}),
+		web.RoutePages(web.RoutesOptions{Explain: a.intake.Explain, Policy: p, Rules: a.rules, Place: cfg.Place}, cfg),
+		web.CoveragePage(a.rules),
 		web.Routing(web.RoutesOptions{Explain: a.intake.Explain, Policy: p, Rules: a.rules, Place: cfg.Place}),
 	}, nil
 }
