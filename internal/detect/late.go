@@ -103,11 +103,11 @@ func (d *Detector) arrivals(ctx context.Context, set *ruleset, b query.Backend, 
 		}
 		fallthrough
 	default:
-		if newest, err := set.search.newestIngested(ctx, b, a.last.until, now); err != nil {
+		newest, err := set.search.newestIngested(ctx, b, a.last.until, now)
+		if err != nil {
 			return arrivals{}, err
-		} else {
-			next.until = sane(max(newest, a.last.until), now)
 		}
+		next.until = sane(max(newest, a.last.until), now)
 	}
 	a.last = next
 	return next, nil
