@@ -2,8 +2,8 @@
 # rules.sh CLUSTER DIR: runs ElastAlert2 every minute with the rules in DIR/rules, in this process, until
 # SIGINT or SIGTERM. What it says goes to DIR/elastalert.log.
 #
-# The settings are its own except for the interval and the time looked at, and its threads: as many as there are
-# rules, so that none waits for another.
+# The settings are its own except for the interval and the time looked at, and its threads: THREADS (200), so that no
+# rule waits for another.
 set -euo pipefail
 cluster=$1 dir=$2
 bin=$("$(dirname "$0")/install.sh")

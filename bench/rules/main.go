@@ -50,6 +50,7 @@ func run(ctx context.Context) (err error) {
 		only      = flag.String("only", "many,peer,delay", "which measurements to make, by name")
 		count     = flag.Int("rules", 2000, "rules of the program, every minute")
 		peers     = flag.Int("peer-rules", 200, "rules of ElastAlert2, every minute")
+		threads   = flag.Int("peer-threads", 200, "threads of ElastAlert2; it has 10 unless told otherwise")
 		documents = flag.Int("documents", 100_000, "documents, of which those of the measured time come while it runs")
 		posts     = flag.Int("posts", 40, "documents of the delay")
 	)
@@ -85,7 +86,7 @@ func run(ctx context.Context) (err error) {
 		case "many":
 			err = b.many(ctx, s, *count, *documents)
 		case "peer":
-			err = b.elastAlert(ctx, s, *peers, *documents)
+			err = b.elastAlert(ctx, s, *peers, *threads, *documents)
 		case "delay":
 			err = b.delay(ctx, s, *posts)
 		default:

@@ -30,13 +30,12 @@ func peerRule(i int, index string) string {
 
 var (
 	peerRan     = regexp.MustCompile(`(?m)^INFO:elastalert:Ran rule`)
-	peerRanOld  = regexp.MustCompile(`(?m)^INFO:elastalert:Ran `)
 	peerMissed  = regexp.MustCompile(`(?m)was missed by (\S+)`)
 	peerSkipped = regexp.MustCompile(`(?m)maximum number of running instances reached`)
 )
 
 // elastAlert lets ElastAlert2 run some rules every minute over the same stream.
-func (b *bench) elastAlert(ctx context.Context, s *stream, count, documents int) (err error) {
+func (b *bench) elastAlert(ctx context.Context, s *stream, count, threads, documents int) (err error) {
 	dir, err := os.MkdirTemp(b.scratch, "peer-")
 	if err != nil {
 		return err
@@ -56,7 +55,7 @@ func (b *bench) elastAlert(ctx context.Context, s *stream, count, documents int)
 	defer stop()
 	trouble := make(chan error, 1)
 	go s.flow(flowing, trouble)
-	p, err := process.Start(dir, []string{fmt.Sprintf("THREADS=%d", count)}, filepath.Join(b.peer, "rules.sh"), s.cluster.URL, dir)
+	p, err := process.Start(dir, []string{fmt.Sprintf("THREADS=%d", threads)}, filepath.Join(b.peer, "rules.sh"), s.cluster.URL, dir)
 	if err != nil {
 		return err
 	}
@@ -95,16 +94,15 @@ func (b *bench) elastAlert(ctx context.Context, s *stream, count, documents int)
 		}
 		logs[i] = string(text)
 	}
-	fmt.Printf("peer: ElastAlert2, %d rules every minute, a thread for each\n", count)
+	fmt.Printf("peer: ElastAlert2, %d rules every minute, %d threads\n", count, threads)
 	wall := at[1].at.Sub(at[0].at)
 	for i, when := range []string{"from its start", "then"} {
 		text := logs[i]
 		if i == 1 {
 			text = logs[1][len(logs[0]):]
 		}
-		ran := max(len(peerRan.FindAllString(text, -1)), len(peerRanOld.FindAllString(text, -1)))
 		fmt.Printf("  %s: %d runs, %d missed their time and were dropped, %d dropped for the one before was under way\n",
-			when, ran, len(peerMissed.FindAllString(text, -1)), len(peerSkipped.FindAllString(text, -1)))
+			when, len(peerRan.FindAllString(text, -1)), len(peerMissed.FindAllString(text, -1)), len(peerSkipped.FindAllString(text, -1)))
 	}
 	used, busy := at[1].usage.CPU-at[0].usage.CPU, at[1].cluster-at[0].cluster
 	fmt.Printf("  CPU %.1f s in %.0f s: %.2f of a core; the cluster %.1f s: %.2f; most resident memory %d MiB\n",
