@@ -273,3 +273,34 @@ func TestChangesByTheFormsOfPagesAreLogged(t *testing.T) {
 		t.Errorf("the log of changes has %+v, %v", events, err)
 	}
 }
+
+// TestRolesAreNoLessThanTheyMustBe keeps a slip in the table from letting more people in: what is administration
+// is an admin's, and what a viewer may send is named here, as it changes nothing of others.
+func TestRolesAreNoLessThanTheyMustBe(t *testing.T) {
+	s := serveWhole(t)
+	harmless := []string{
+		"POST /session/password", "POST /search", "POST /search/check", "POST /search/hints", "POST /histogram", "POST /windows", "POST /complete",
+		"POST /rules-check", "POST /rules/{id}/test", "POST /rules/backtests", "POST /rules/{id}/why", "POST /messages/preview",
+		"POST /silences/preview", "POST /exceptions/preview", "POST /forwarding/preview", "POST /routes/test",
+	}
+	for _, r := range s.web.Routes() {
+		name := r.Method + " " + r.Path
+		administration := slices.ContainsFunc([]string{"/users", "/tokens", "/audit"}, func(p string) bool { return r.Path == p || strings.HasPrefix(r.Path, p+"/") })
+		switch {
+		case administration && r.Role != account.Admin:
+			t.Errorf("%s needs %s only", name, r.Role)
+		case r.Method != http.MethodGet && r.Role == account.Viewer && !slices.Contains(harmless, name):
+			t.Errorf("%s is open to viewers: is nothing changed by it?", name)
+		}
+	}
+	for _, p := range s.web.Pages() {
+		open := p.Path == "/login" || strings.HasPrefix(p.Path, "/login/") || slices.Contains([]string{"/logout", "/setup", "/theme", "/assets/", "/{$}"}, p.Path)
+		administration := slices.Contains([]string{"/users", "/tokens", "/audit"}, p.Path)
+		switch {
+		case p.Open && !open:
+			t.Errorf("the page %s %s is open to everyone", p.Method, p.Path)
+		case administration && p.Role != account.Admin:
+			t.Errorf("the page %s %s needs %s only", p.Method, p.Path, p.Role)
+		}
+	}
+}
