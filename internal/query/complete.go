@@ -43,7 +43,7 @@ func Complete(text string, at int, o Options) Spot {
 	name, _, named := strings.Cut(word, " ")
 	switch {
 	case c.first:
-		s = inFilter(trimFrom(c.segment, &s), at)
+		s = inFilter(trimFrom(c.segment), at)
 		s.Fields = s.Fields || s.Field == "" && len(s.Words) == 0
 	case !named && !strings.ContainsAny(word, "(,"):
 		s = Spot{Start: at - len(word), Word: word, Commands: true, Aggregates: true}
@@ -104,7 +104,7 @@ func cut(text string) cutting {
 }
 
 // trimFrom leaves out `from PATTERNS` before a filter.
-func trimFrom(segment string, _ *Spot) string {
+func trimFrom(segment string) string {
 	rest, ok := strings.CutPrefix(strings.TrimLeft(segment, " \t\r\n"), "from ")
 	if !ok {
 		return segment
@@ -205,9 +205,6 @@ func inFilter(text string, at int) Spot {
 		s.Fields, s.Words = true, []string{"not"}
 	case afterField:
 		s.Words = []string{":", ">", ">=", "<", "<=", "and", "or"}
-		if strings.HasSuffix(text, " ") {
-			break
-		}
 	case wantsValue:
 		s.Field = field
 	case afterValue:

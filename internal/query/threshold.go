@@ -157,15 +157,15 @@ func (q *Query) PerWindow(t Threshold, window time.Duration, groups [][]string) 
 	tree := *q.plan.Tree
 	tree.Pipes = append(tree.Pipes[:t.stats:t.stats], &stats)
 	if len(groups) > 0 {
-		var any []string
+		var either []string
 		for _, values := range groups {
 			var all []string
 			for i, value := range values {
 				all = append(all, kql.Escape(t.By[i])+":"+kql.Quote(value))
 			}
-			any = append(any, "("+strings.Join(all, " and ")+")")
+			either = append(either, "("+strings.Join(all, " and ")+")")
 		}
-		only := &pipe.Search{Filter: pipe.Filter{Texts: []string{strings.Join(any, " or ")}}}
+		only := &pipe.Search{Filter: pipe.Filter{Texts: []string{strings.Join(either, " or ")}}}
 		tree.Pipes = append(append(tree.Pipes[:t.stats:t.stats], only), &stats)
 	}
 	return tree.String()

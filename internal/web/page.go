@@ -49,8 +49,15 @@ type place struct{ Name, Path string }
 
 // places are the bar's, in their order. One is shown once its page is registered.
 var places = []place{
-	{"Search", "/search"}, {"Alerts", "/alerts"}, {"Rules", "/rules"}, {"Silences", "/silences"}, {"Routes", "/routes"}, {"Sources", "/sources"},
-	{"Delivery", "/delivery"}, {"Coverage", "/coverage"}, {"Settings", "/settings"},
+	{"Search", "/search"},
+	{"Alerts", "/alerts"},
+	{"Rules", "/rules"},
+	{"Silences", "/silences"},
+	{"Routes", "/routes"},
+	{"Sources", "/sources"},
+	{"Delivery", "/delivery"},
+	{"Coverage", "/coverage"},
+	{"Settings", "/settings"},
 }
 
 // view is what a page's templates are given.
