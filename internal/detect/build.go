@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"tocsin/internal/alert"
 	"tocsin/internal/rule"
 	"tocsin/internal/store"
+	"tocsin/internal/wording"
 )
 
 // ruleset is a rule made ready to run on its source. It is not changed after it was made.
@@ -28,7 +30,7 @@ func (r *ruleset) base(s *Stored) alert.Alert {
 		Time: time.Unix(0, s.FirstEnd).UTC(), Event: time.Unix(0, s.First).UTC(),
 		Rule: alert.Rule{
 			Name: r.rule.Name, ID: r.rule.ID, Type: string(r.search.kind), Description: r.rule.Description, Version: s.Rule,
-			References: r.rule.References, Owner: r.rule.Owner, Runbook: r.rule.Runbook, Guide: r.rule.Guide, GroupBy: r.rule.GroupBy,
+			References: r.rule.References, Owner: r.rule.Owner, Runbook: r.rule.Runbook, Guide: r.rule.Guide, GroupBy: r.rule.GroupBy, Fields: r.rule.Fields,
 		},
 		Severity: r.rule.Severity.Fixed, Risk: r.rule.Risk.Fixed, Tags: r.rule.Tags,
 		MergedInto: alert.ID(s.MergedInto), Withdrawn: s.Withdrawn, Updated: store.Time(s.Updated), Late: s.Late,
@@ -112,9 +114,24 @@ func (r *ruleset) reason(a *alert.Alert, fields alert.Fields, otherwise func() s
 	if r.rule.Message == nil {
 		return otherwise(), nil
 	}
-	return r.rule.Message.Render(rule.MessageData{
+	return r.message(rule.MessageData{
 		Rule: r.rule, Severity: a.Severity, Risk: a.Risk, Count: a.Count, Time: a.Time, First: a.First, Last: a.Last, Fields: fields,
-	})
+	}, otherwise), nil
+}
+
+// message is the rule's own sentence. Where it cannot be made of an alert, that is no reason to keep the alert
+// back: the usual sentence stands there, and why.
+func (r *ruleset) message(d rule.MessageData, otherwise func() string) string {
+	said, err := r.rule.Message.Render(d)
+	if err == nil {
+		return said
+	}
+	var wrong *wording.Error
+	why := err.Error()
+	if errors.As(err, &wrong) {
+		why = wrong.Error()
+	}
+	return otherwise() + " (the rule's message could not be made, at " + why + ")"
 }
 
 // fix marks the episodes that were found when the rule judged something else.

@@ -95,16 +95,16 @@ func (r *ruleset) ofRun(s *Stored, rows []alert.Alert) (alert.Alert, error) {
 		return a, err
 	}
 	a.Document = body
-	if r.rule.Message != nil {
-		a.Reason, err = r.rule.Message.Render(rule.MessageData{
-			Rule: r.rule, Severity: a.Severity, Risk: a.Risk, Count: a.Count, Time: a.Time, First: a.First, Last: a.Last,
-			Fields: map[string][]any{}, Rows: all,
-		})
-		return a, err
-	}
 	a.Reason = rows[0].Reason
 	if n := len(rows); n > 1 {
 		a.Reason = fmt.Sprintf("%d rows in the %s until %s; the first: %s", n, inWords(time.Duration(r.timing.Every)*time.Microsecond), a.Time.Format("15:04:05"), a.Reason)
+	}
+	if r.rule.Message != nil {
+		usual := a.Reason
+		a.Reason = r.message(rule.MessageData{
+			Rule: r.rule, Severity: a.Severity, Risk: a.Risk, Count: a.Count, Time: a.Time, First: a.First, Last: a.Last,
+			Fields: map[string][]any{}, Rows: all,
+		}, func() string { return usual })
 	}
 	return a, nil
 }
