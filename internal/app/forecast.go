@@ -17,6 +17,7 @@ import (
 	"tocsin/internal/detect"
 	"tocsin/internal/elastic"
 	"tocsin/internal/forecast"
+	"tocsin/internal/logstore"
 	"tocsin/internal/policy"
 	"tocsin/internal/query"
 	"tocsin/internal/query/files"
@@ -38,7 +39,11 @@ func forecastPart(
 		}
 		return nil
 	}
+	byID := map[string]func(ctx context.Context, indices []string, id string) ([]detect.Document, error){}
 	o := forecast.Options{Lookups: tables, Policy: tuned(db, decide), Replay: replay, Detect: detector}
+	o.Find = func(ctx context.Context, source string, indices []string, id string) ([]detect.Document, error) {
+		return byID[source](ctx, indices, id)
+	}
 	for i := range cfg.Sources {
 		s := &cfg.Sources[i]
 		if s.Kind == config.Embedded {
@@ -53,9 +58,11 @@ func forecastPart(
 			return nil, nil, errors.Join(err, closeAll())
 		}
 		clients = append(clients, client)
+		byID[s.Name] = finder(client, s.Indices)
 		o.Sources = append(o.Sources, detect.Source{Name: s.Name, IngestedField: s.IngestedField, Open: opener(client, s.Indices)})
 	}
 	if engine != nil {
+		byID[engine.name] = engine.find
 		o.Sources = append(o.Sources, detect.Source{Name: engine.name, Precision: time.Nanosecond, Open: engine.backend})
 	}
 	f, err := forecast.New(o)
@@ -63,6 +70,48 @@ func forecastPart(
 		return nil, nil, errors.Join(fmt.Errorf("make forecasts: %w", err), closeAll())
 	}
 	return web.Forecasts(web.ForecastOptions{Forecaster: f, Rules: rules, Sources: SourceNames(cfg), Lookups: tables}), closeAll, nil
+}
+
+// mostFound is how many documents of one id are told.
+const mostFound = 10
+
+// finder finds documents of a cluster by their ids.
+func finder(client *elastic.Client, own []string) func(context.Context, []string, string) ([]detect.Document, error) {
+	return func(ctx context.Context, indices []string, id string) ([]detect.Document, error) {
+		if len(indices) == 0 {
+			indices = own
+		}
+		found, err := client.Search(ctx, elastic.Search{Indices: indices, AllowNoIndices: true, Body: map[string]any{
+			"query": map[string]any{"ids": map[string]any{"values": []string{id}}}, "size": mostFound,
+		}})
+		if err != nil {
+			return nil, err
+		}
+		var out []detect.Document
+		for _, h := range found.Hits {
+			out = append(out, detect.Document{Index: h.Index, ID: h.ID, JSON: string(h.Source)})
+		}
+		return out, nil
+	}
+}
+
+// find finds documents of the engine by their ids: it looks through all it has.
+func (e *engine) find(ctx context.Context, indices []string, id string) ([]detect.Document, error) {
+	s, err := e.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(indices) == 0 {
+		indices = e.indices
+	}
+	var out []detect.Document
+	err = s.Scan(ctx, logstore.Search{Indices: indices, Newest: true}, func(d logstore.Document) error {
+		if d.ID == id && len(out) < mostFound {
+			out = append(out, detect.Document{Index: d.Index, ID: d.ID, JSON: string(d.Source)})
+		}
+		return nil
+	})
+	return out, err
 }
 
 // tuned is the policy with the exceptions in force now, as if they always had been: what they leave out would be left

@@ -196,7 +196,7 @@ func (t *tally) take(at time.Time, alerts []alert.Alert) error {
 			return
 		}
 		one := Found{ID: a.ID, At: at.UTC(), First: firstOf(a), Last: lastOf(a), Severity: a.Severity, Count: a.Count, Reason: a.Reason, Key: t.key(a)}
-		if v.Kept != policy.Said {
+		if v.Kept != policy.Said && v.Cause.Code != alert.CauseNoChannel {
 			one.Held, one.HeldReason = fates[v.Kept], v.Reason
 		} else {
 			one.Channel = v.Channel

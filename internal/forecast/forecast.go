@@ -23,6 +23,8 @@ type Options struct {
 	Policy func(ctx context.Context) (*policy.Policy, error)
 	// Replay makes a source of documents in memory, each the JSON of one.
 	Replay func(documents []string) query.Backend
+	// Find reads the documents of an id that a source holds in some indices, or with none in its own; nil finds none.
+	Find func(ctx context.Context, source string, indices []string, id string) ([]detect.Document, error)
 	// Detect runs the rules, and tells Why what they found; nil where none runs.
 	Detect *detect.Detector
 	// Now is the wall clock; nil is the system's.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,7 +95,6 @@ type asked struct {
 	document detect.Document
 	fields   alert.Fields
 	query    *query.Query
-	found    bool // it was read from the source
 }
 
 // say adds a step.
@@ -187,43 +187,34 @@ func (w *asked) unwrap() error {
 
 // fetch reads the document of an id.
 func (w *asked) fetch(ctx context.Context) error {
-	b, err := w.source.Open(ctx, w.rule.Indices)
+	if w.forecaster.options.Find == nil {
+		return wrong("source %s finds no document by its id: give the document itself, as a file or with -", w.source.Name)
+	}
+	found, err := w.forecaster.options.Find(ctx, w.source.Name, w.rule.Indices, w.document.ID)
 	if err != nil {
-		return fmt.Errorf("open source %s: %w", w.source.Name, err)
-	}
-	text := "_id:" + quoted(w.document.ID)
-	if w.document.Index != "" {
-		text += " and _index:" + quoted(w.document.Index)
-	}
-	found := 0
-	err = w.rows(ctx, b, text, query.RunOptions{Documents: true}, func(_ []string, r *query.Row) error {
-		if r.Doc == nil {
-			return nil
-		}
-		if found++; found == 1 {
-			w.document = detect.Document{Index: r.Doc.Index, ID: r.Doc.ID, JSON: strings.Clone(r.Doc.JSON)}
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
 		return fmt.Errorf("read document %s: %w", w.document.ID, err)
-	case found == 0:
-		return wrong("source %s has no document %q in what the rule searches: give the document itself, as a file or with -", w.source.Name, w.document.ID)
-	case found > 1:
-		return wrong("source %s has %d documents %q: name the index too, or give the document itself", w.source.Name, found, w.document.ID)
 	}
-	w.found = true
+	if w.document.Index != "" {
+		found = slices.DeleteFunc(found, func(d detect.Document) bool { return d.Index != w.document.Index })
+	}
+	switch {
+	case len(found) == 0:
+		return wrong("source %s has no document %q in what the rule searches: give the document itself, as a file or with -", w.source.Name, w.document.ID)
+	case len(found) > 1:
+		return wrong("source %s has %d documents %q, in %s and %s: name the index too, or give the document itself",
+			w.source.Name, len(found), w.document.ID, found[0].Index, found[1].Index)
+	}
+	w.document = found[0]
 	return nil
 }
 
-func quoted(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-}
-
-// rows runs a search of any time.
-func (w *asked) rows(ctx context.Context, b query.Backend, text string, o query.RunOptions, each func(names []string, r *query.Row) error) error {
-	q, err := query.Compile(text, query.Options{TimeField: w.timeField(), Now: w.now, Lookups: w.forecaster.options.Lookups(), Window: w.rule.Window})
+// rows runs a search of a time, half open; zero is unbounded.
+func (w *asked) rows(
+	ctx context.Context, b query.Backend, text string, from, to time.Time, o query.RunOptions, each func(names []string, r *query.Row) error,
+) error {
+	q, err := query.Compile(text, query.Options{
+		TimeField: w.timeField(), Now: w.now, Earliest: from, Latest: to, Lookups: w.forecaster.options.Lookups(), Window: w.rule.Window,
+	})
 	if err != nil {
 		return err
 	}
@@ -248,13 +239,11 @@ func (w *asked) walk(ctx context.Context) error {
 		return nil
 	}
 	w.ofRule()
-	if !w.ofFilter() {
-		return w.confirm(ctx)
-	}
-	if err := w.confirm(ctx); err != nil {
+	passes, err := w.confirm(ctx, w.ofFilter())
+	if err != nil || !passes {
 		return err
 	}
-	passes, err := w.ofPipes(ctx)
+	passes, err = w.ofPipes(ctx)
 	if err != nil || !passes {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin/internal/alert"
 	"tocsin/internal/query"
@@ -116,47 +117,53 @@ func short(s string) string {
 	return s
 }
 
-// confirm asks the source whether it takes a document of its own as we do: how a field is indexed decides there.
-func (w *asked) confirm(ctx context.Context) error {
+// confirm asks the source whether it takes a document of its own as we do, for how a field is indexed decides there,
+// and tells whether the document passes.
+func (w *asked) confirm(ctx context.Context, passes bool) (bool, error) {
 	if w.document.ID == "" || slices.Contains(w.query.Filters(), nil) {
-		return nil
+		return passes, nil
 	}
 	b, err := w.source.Open(ctx, w.rule.Indices)
 	if err != nil {
-		return fmt.Errorf("open source %s: %w", w.source.Name, err)
+		return false, fmt.Errorf("open source %s: %w", w.source.Name, err)
 	}
-	count := func(text string) (n int, err error) {
-		err = w.rows(ctx, b, text, query.RunOptions{Documents: true}, func([]string, *query.Row) error {
-			n++
+	at, _, err := query.TimeOf(w.document.JSON, w.timeField())
+	if err != nil {
+		return false, fmt.Errorf("read the time of the document: %w", err)
+	}
+	// Sources keep times to the millisecond or better: the search looks at the one of the document.
+	from := time.Unix(0, at).UTC().Truncate(time.Millisecond)
+	holds := func(text string) (there bool, err error) {
+		err = w.rows(ctx, b, text, from, from.Add(time.Millisecond), query.RunOptions{Documents: true}, func(_ []string, r *query.Row) error {
+			there = there || r.Doc != nil && r.Doc.ID == w.document.ID && (w.document.Index == "" || r.Doc.Index == w.document.Index)
 			return nil
 		})
-		return n, err
+		return there, err
 	}
-	there, err := count("_id:" + quoted(w.document.ID))
+	there, err := holds("*")
 	if err != nil {
-		return fmt.Errorf("look for document %s: %w", w.document.ID, err)
+		return false, fmt.Errorf("look for document %s: %w", w.document.ID, err)
 	}
-	if there == 0 {
+	if !there {
 		w.stop("source", "it did not alert, for the rule's source does not hold it",
-			"source %s holds no document %s in what the rule searches (%s): it is elsewhere, or was deleted", w.source.Name, w.document.ID, w.searched())
-		return nil
+			"source %s holds no document %s at that time in what the rule searches (%s): it is elsewhere, or was deleted", w.source.Name, w.document.ID, w.searched())
+		return false, nil
 	}
-	matched, err := count(w.query.Events() + " | search _id:" + quoted(w.document.ID))
+	matched, err := holds(w.query.Events())
 	if err != nil {
-		return fmt.Errorf("ask for document %s: %w", w.document.ID, err)
+		return false, fmt.Errorf("ask for document %s: %w", w.document.ID, err)
 	}
-	ours := w.answer.Sentence == "" || w.answer.Steps[len(w.answer.Steps)-1].Result != Stops
 	switch {
-	case matched > 0 == ours:
+	case matched == passes:
 		w.say("source", Notes, "source %s holds it, and says the same of the filter", w.source.Name)
-	case matched > 0:
+	case matched:
 		w.answer.Sentence = ""
 		w.say("source", Notes, "source %s itself says that it matches the filter: it indexes a field of it in another way than it reads", w.source.Name)
 	default:
 		w.stop("source", "it did not alert, for the source does not find it by the filter",
 			"source %s holds it, and does not find it by the filter: it indexes a field of it in another way than it reads, such as keyword instead of text", w.source.Name)
 	}
-	return nil
+	return matched, nil
 }
 
 func (w *asked) searched() string {
@@ -180,7 +187,7 @@ func (w *asked) ofPipes(ctx context.Context) (bool, error) {
 	for i := 1; i <= end; i++ {
 		rows := 0
 		seen := alert.Fields{}
-		err := w.rows(ctx, w.forecaster.options.Replay([]string{w.document.JSON}), "* | "+strings.Join(pipes[:i], " | "), query.RunOptions{Documents: true},
+		err := w.rows(ctx, w.forecaster.options.Replay([]string{w.document.JSON}), "* | "+strings.Join(pipes[:i], " | "), time.Time{}, time.Time{}, query.RunOptions{Documents: true},
 			func(names []string, r *query.Row) error {
 				rows++
 				for k, name := range names {
