@@ -373,9 +373,27 @@ func (c *commit) extend(key notice.Key, assign func(*notice.Notice) error) error
 	if err := c.fill(&n); err != nil {
 		return err
 	}
+	if len(n.Tops) > 0 && n.Kind == notice.KindAlert { // a storm names in its thread what it only counts
+		if err := c.detail(&n); err != nil {
+			return err
+		}
+	}
 	delete(c.revised, key)
 	c.queued++
 	return outbox.Revise(c.tx, n, true)
+}
+
+// detail has a notice name in its thread what is new in this revision of it.
+func (c *commit) detail(n *notice.Notice) error {
+	fresh, count, err := ledger.NewIn(c.tx, n.Key, n.Revision, notice.NamedMost)
+	if err != nil {
+		return err
+	}
+	for k := range fresh {
+		n.Thread = append(n.Thread, notice.ItemOf(&fresh[k]))
+	}
+	n.ThreadMore = count - len(fresh)
+	return nil
 }
 
 // hold moves what waits in a group to its channel's digest.

@@ -71,5 +71,8 @@ func TestAStormIsOneLiveMessage(t *testing.T) {
 		if diff := cmp.Diff(want, m.Tops); diff != "" || m.Count != 341 || len(m.Tops[0].Values) != 5 || m.Tops[0].Values[0].Count < m.Tops[0].Values[4].Count {
 			t.Errorf("count %d, %s", m.Count, diff)
 		}
+		if len(m.Thread) != notice.NamedMost || m.ThreadMore < 17 {
+			t.Errorf("the thread names %d and counts %d more", len(m.Thread), m.ThreadMore)
+		}
 	})
 }

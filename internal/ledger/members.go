@@ -63,6 +63,18 @@ func Named(tx *store.Tx, key notice.Key, limit int) ([]alert.Alert, map[alert.ID
 		WHERE m.notice = ? ORDER BY m.place, a.severity DESC, a.time, a.seq LIMIT ?`, key, limit)
 }
 
+// NewIn reads the alerts that a revision of a notice is the first to count, worst and earliest first, and how many
+// there are.
+func NewIn(tx *store.Tx, key notice.Key, revision, limit int) (named []alert.Alert, count int, err error) {
+	const of = ` FROM members m JOIN alerts a ON a.seq = m.seq WHERE m.notice = ? AND m.notice_revision = ?`
+	if err := tx.Row(`SELECT COUNT(*)`+of, []any{key, revision}, &count); err != nil {
+		return nil, 0, fmt.Errorf("count what is new in notice %s: %w", key, err)
+	}
+	named, _, err = heads(tx, `SELECT a.head, a.late, a.idx, a.handled, a.handled_by, `+shownDocument+of+` ORDER BY a.severity DESC, a.time, a.seq LIMIT ?`,
+		key, revision, limit)
+	return named, count, err
+}
+
 // stillOpen are the alerts of a group that were said, whose condition holds and that nobody took up.
 const stillOpen = ` FROM members m JOIN alerts a ON a.seq = m.seq WHERE m.grp = ? AND m.notice IS NOT NULL AND a.ongoing = 1 AND a.handled = 0`
 

@@ -17,7 +17,7 @@ func (n *Notice) Fill(alerts []alert.Alert) {
 		n.Items = append(n.Items, ItemOf(&alerts[k]))
 	}
 	Keep(before, n.Items)
-	n.Body, n.BodyError, n.Thread = "", "", nil
+	n.Body, n.BodyError, n.Thread, n.ThreadMore = "", "", nil, 0
 	body, err := n.Try(alerts)
 	if err != nil {
 		n.BodyError = err.Error()

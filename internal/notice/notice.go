@@ -69,6 +69,8 @@ type Notice struct {
 	// Thread holds what is too long for the message: the alerts that are new in this revision, for a reply to it
 	// where the service has threads. Best effort: a revision that is never said says no reply.
 	Thread []Item `json:"thread,omitempty"`
+	// ThreadMore is how many more are new.
+	ThreadMore int `json:"thread_more,omitempty"`
 
 	// Plain asks for text alone, shortened: the service refused the full layout.
 	Plain bool `json:"plain,omitempty"`

@@ -145,7 +145,7 @@ func renderThread(n notice.Notice, prefix string) rendering {
 	m := n
 	m.Items, m.Thread, m.Tops, m.Tallies, m.Body, m.BodyError, m.Note, m.Escalation = n.Thread, nil, nil, nil, "", "", "", nil
 	m.Items = m.Items[:min(len(m.Items), notice.NamedMost)]
-	m.Kind, m.Count = notice.KindAlert, len(n.Thread)
+	m.Kind, m.Count = notice.KindAlert, len(n.Thread)+max(0, min(n.ThreadMore, 1<<40))
 	m.Prefix = cmp.Or(n.Prefix, prefix)
 	s := summarise(m)
 	r := rendering{text: plainText(m, textMost, false)}
