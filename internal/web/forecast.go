@@ -174,7 +174,7 @@ func (s *forecasts) ask(ctx context.Context, in *BacktestRequest) (a forecast.As
 			id = e.ID
 		}
 		if kept, err = s.o.Rules.VersionOf(ctx, id, v.Version); err == nil {
-			before, err = s.parse(string(kept.Content), "", "", id)
+			before, err = s.parse(kept.Content, "", "", id)
 		}
 	default:
 		before, err = s.saved(v.Rule)
