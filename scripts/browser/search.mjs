@@ -131,6 +131,9 @@ test('the threshold is dragged, the text follows, and the alert reaches Slack', 
 	await line.waitFor();
 	await page.locator('#caption', {hasText: 'over the line'}).waitFor();
 	await screen(page, 'search-threshold');
+	await page.getByRole('button', {name: 'Would alert'}).click();
+	await page.locator('#results', {hasText: 'ould have alerted 3 times for 1 user'}).waitFor();
+	assert.equal(await page.locator('#results tbody tr').count(), 3);
 	const box = await line.boundingBox();
 	await page.mouse.move(box.x + 60, box.y + box.height / 2);
 	await page.mouse.down();

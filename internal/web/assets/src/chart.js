@@ -5,6 +5,9 @@ import {el, number, utc} from './dom.js';
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const over = {'>': (v, t) => v > t, '>=': (v, t) => v >= t, '<': (v, t) => v < t, '<=': (v, t) => v <= t};
 
+// lengthOf writes a length of time in milliseconds.
+const lengthOf = ms => [[86400e3, 'd'], [3600e3, 'h'], [60e3, 'm'], [1e3, 's']].filter(([unit]) => ms % unit === 0).map(([unit, name]) => `${ms / unit}${name}`)[0] ?? `${ms}ms`;
+
 // makeChart draws in a box. zoom(from, to) is called when a part is dragged over; threshold(value, final) while the
 // line is moved.
 export function makeChart(box, {zoom, threshold}) {
@@ -158,7 +161,8 @@ export function makeChart(box, {zoom, threshold}) {
 	return {
 		counts, windows, clear() { data = null; clear(); },
 		get kind() { return data?.kind; },
-		get value() { return data?.value; },
+		get total() { return data?.total ?? 0; },
+		get step() { return lengthOf(data?.step ?? 0); },
 		// moved follows a number that was changed in the text.
 		moved(value, op) {
 			if (data?.kind !== 'windows' || (data.value === value && data.op === op)) return;

@@ -1,6 +1,7 @@
 // Save as alert: a panel at the right of the search, all of it visible. It makes a rule of the search, says what the
 // rule would have said, and starts it in shadow mode, starts it, or keeps it as a draft.
 import {ask} from './api.js';
+import {backtest} from './backtest.js';
 import {el, number, utc} from './dom.js';
 import {showAlert, showRow} from './message.js';
 import {toast} from './toast.js';
@@ -104,30 +105,13 @@ export function openAlertDrawer(page) {
 		bar.removeAttribute('value');
 		forecast.replaceChildren(el('p', {class: 'busy'}, 'Judging the last 7 days… ', bar, el('button', {type: 'button', class: 'small', onclick: () => mine.abort()}, 'Cancel')));
 		try {
-			const response = await fetch('/api/v1/rules/backtests', {
-				method: 'POST', signal: mine.signal, headers: {'Content-Type': 'application/json', Accept: 'application/x-ndjson'},
-				body: JSON.stringify({content: JSON.stringify(rule(true)), format: 'json', from: '-7d'}),
-			});
-				let rest = '', last = null;
-			const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-			for (;;) {
-				const {value, done} = await reader.read();
-				if (value) rest += value;
-				const lines = rest.split('\n');
-				rest = done ? '' : lines.pop();
-				for (const line of lines) {
-					if (!line.trim()) continue;
-					last = JSON.parse(line);
-					if (typeof last.progress === 'number') bar.value = last.progress;
-				}
-				if (done) break;
-			}
+			const last = await backtest(rule(true), {from: '-7d'}, mine.signal, share => { bar.value = share; });
 			if (mine !== running) return;
-			if (last?.backtest) tell(last.backtest);
+			if (last.backtest) tell(last.backtest);
 			else {
 				showRow(preview, rule(true));
-				forecast.replaceChildren(el('p', {}, last?.error ?? 'The forecast did not come to an end.'));
-				if (last?.problems) problems(last.problems);
+				forecast.replaceChildren(el('p', {}, last.error));
+				if (last.problems) problems(last.problems);
 			}
 		} catch (error) {
 			if (mine !== running) return;
@@ -139,9 +123,15 @@ export function openAlertDrawer(page) {
 		const found = [...(b.found ?? [])].sort((x, y) => Date.parse(y.at) - Date.parse(x.at));
 		if (found.length) showAlert(preview, rule(true), found[0]);
 		else showRow(preview, rule(true));
-		const most = Math.max(1, ...b.days.map(d => d.alerts));
+		const most = Math.max(1, ...b.days.map(d => d.alerts + d.held));
 		forecast.replaceChildren(el('p', {}, el('b', {}, b.sentence.charAt(0).toUpperCase() + b.sentence.slice(1))),
-			el('ol', {class: 'day-bars', 'aria-label': 'Alerts by day'}, b.days.map(d => { const bar = el('span', {class: 'day-bar'}); bar.style.height = `${Math.round(d.alerts / most * 28)}px`; return el('li', {title: `${d.day}: ${d.alerts} alerts, ${d.messages} messages`}, bar, el('span', {class: 'visually-hidden'}, `${d.day}: ${number(d.alerts)} alerts, ${number(d.messages)} messages`)); })),
+			el('ol', {class: 'day-bars', 'aria-label': 'Alerts by day'}, b.days.map(d => {
+				const said = el('span', {class: 'day-bar'}), held = el('span', {class: 'day-bar held'});
+				said.style.height = `${Math.round(d.alerts / most * 28)}px`;
+				held.style.height = `${Math.round(d.held / most * 28)}px`;
+				const text = `${d.day}: ${number(d.alerts)} alerts, ${number(d.messages)} messages${d.held ? `, ${number(d.held)} held back` : ''}`;
+				return el('li', {title: text}, held, said, el('span', {class: 'visually-hidden'}, text));
+			})),
 			found.length ? el('details', {}, el('summary', {}, `${b.found_all > found.length ? `${number(found.length)} of ${number(b.found_all)}` : `The ${number(found.length)}`} ${found.length === 1 ? 'alert' : 'alerts'}`),
 				el('ul', {class: 'found'}, found.slice(0, 50).map(f => el('li', {}, el('span', {class: 'mono'}, utc(Date.parse(f.first ?? f.at)).slice(0, 19)), ' ', f.reason, f.held ? el('span', {class: 'quiet'}, ` (${f.held}: ${f.held_reason})`) : '')))) : '',
 			b.exact ? '' : el('p', {class: 'quiet'}, `Not exact: ${(b.reasons ?? []).join('; ')}`),

@@ -1,5 +1,6 @@
 // The search page: the box, the chart, the results, and saving as an alert.
 import {ask, Failure} from './api.js';
+import {backtest} from './backtest.js';
 import {makeChart} from './chart.js';
 import {el, number, utc} from './dom.js';
 import {openAlertDrawer} from './drawer.js';
@@ -185,7 +186,7 @@ function start() {
 	// captionOf says in words what the chart shows.
 	function captionOf() {
 		if (chart.kind !== 'windows') {
-			caption.replaceChildren(el('span', {}, 'Drag over a part to zoom in.'));
+			caption.replaceChildren(el('span', {}, el('b', {}, `${number(chart.total)} ${chart.total === 1 ? 'event' : 'events'}`), `, ${chart.step} a bar. Drag over a part to zoom in.`));
 			return;
 		}
 		const t = state.check?.threshold;
@@ -213,7 +214,7 @@ function start() {
 			explainNothing();
 			return;
 		}
-		const tabs = answer.raw ? [['events', 'Events'], ['table', 'Table']] : [['table', 'Table'], ['events', 'Events']];
+		const tabs = answer.raw ? [['events', 'Events'], ['table', 'Table']] : [['table', 'Table'], ['events', 'Events'], ['alerts', 'Would alert']];
 		const head = el('div', {class: 'results-head'},
 			el('div', {class: 'segments', role: 'group', 'aria-label': 'Show as'}, tabs.map(([id, name]) => el('button', {
 				type: 'button', 'aria-pressed': String(state.tab === id), onclick: () => { state.tab = id; show(); },
@@ -224,6 +225,7 @@ function start() {
 		const body = el('div', {class: 'card'});
 		if (answer.raw) body.append(state.tab === 'events' ? events(answer, timeField(), act) : tableOfDocuments(answer, timeField(), act));
 		else if (state.tab === 'table') body.append(table(answer.columns, answer.rows, act, name => !state.by.length || state.by.includes(name)));
+		else if (state.tab === 'alerts') wouldAlert(body);
 		else eventsOf(body);
 		results.replaceChildren(head, ...notes, body);
 	}
@@ -234,6 +236,27 @@ function start() {
 		try {
 			const answer = await ask('POST', '/search', {query: state.check?.events ?? state.query, ...range(), limit: 200, documents: true}, running?.signal);
 			body.replaceChildren(answer.rows.length ? events(answer, timeField(), act) : el('p', {}, 'There are no events in this time.'));
+		} catch (error) {
+			if (error.name !== 'AbortError') body.replaceChildren(el('p', {class: 'note bad'}, error.message));
+		}
+	}
+
+	// wouldAlert lists what the search would have said in this time, were it a rule.
+	async function wouldAlert(body) {
+		const mine = running ?? new AbortController();
+		const bar = el('progress', {max: '1', 'aria-label': 'Judging the past'});
+		body.append(el('p', {class: 'busy', role: 'status'}, 'Judging the past… ', bar));
+		const window = state.check?.threshold?.window ? undefined : state.window || '5m';
+		try {
+			const last = await backtest({name: 'This search', search: state.query, source: source.value, every: '5m', window}, {from: state.from, to: state.to || undefined}, mine.signal, share => { bar.value = share; });
+			if (!last.backtest) {
+				body.replaceChildren(el('p', {class: 'note bad'}, last.error));
+				return;
+			}
+			const b = last.backtest;
+			body.replaceChildren(el('p', {}, el('b', {}, b.sentence.charAt(0).toUpperCase() + b.sentence.slice(1))),
+				b.found?.length ? table([{name: 'First', type: 'time'}, {name: 'Last', type: 'time'}, {name: 'Who or what', type: ''}, {name: 'Count', type: 'long'}, {name: 'Alert', type: ''}, {name: 'Kept back', type: ''}],
+					[...b.found].reverse().map(f => ({First: f.first, Last: f.last, 'Who or what': (f.key ?? []).map(k => k.value).join(', '), Count: f.count, Alert: f.reason, 'Kept back': f.held ? `${f.held}: ${f.held_reason}` : ''})), act, () => false) : '');
 		} catch (error) {
 			if (error.name !== 'AbortError') body.replaceChildren(el('p', {class: 'note bad'}, error.message));
 		}
@@ -281,5 +304,5 @@ function start() {
 	ask('GET', '/sources').then(found => { sources = found.sources; }).catch(() => {});
 	warm();
 	if (asked || location.pathname === '/' || location.pathname === '/search') run();
-	editor.focus();
+	if (matchMedia('(hover: hover)').matches) editor.focus(); // a phone would open its keyboard
 }
