@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-short fuzz bench lint fmt check servers servers-stop
+.PHONY: help demo assets build test test-short fuzz bench lint fmt check servers servers-stop
 
 # Where the servers of `make servers` keep their state.
 servers := $(or $(TOCSIN_SERVERS_STATE),/var/tmp/tocsin-servers-$(shell id -u))
@@ -10,6 +10,9 @@ help: ## Print this.
 
 demo: ## Sample detections through the whole program, with a page that shows the messages.
 	go run ./cmd/tocsin demo
+
+assets: ## Bundle the pages' script and style, after a change in internal/web/assets/src. Needs npm.
+	@scripts/assets/build.sh
 
 build: ## Build the program, ./tocsin.
 	CGO_ENABLED=0 go build -trimpath -o tocsin ./cmd/tocsin

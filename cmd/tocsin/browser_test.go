@@ -50,7 +50,7 @@ func TestBrowser(t *testing.T) {
 	for _, line := range browserEvents(time.Now()) {
 		fmt.Fprintf(&body, "{\"create\":{}}\n%s\n", line)
 	}
-	resp, err := http.Post(p.URL+"logs/_bulk", "application/x-ndjson", &body)
+	resp, err := http.Post(p.URL+"logs/_bulk?refresh=true", "application/x-ndjson", &body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -375,5 +375,9 @@ func (w *Web) broken(rw http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	w.log.Error("a request failed", "path", r.URL.Path, "error", err)
+	if wantsPage(r) && !strings.HasPrefix(r.URL.Path, "/api/") {
+		w.sorry(rw, r, http.StatusInternalServerError, "That did not work", err.Error())
+		return
+	}
 	fail(rw, http.StatusInternalServerError, err.Error())
 }

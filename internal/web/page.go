@@ -157,14 +157,14 @@ func (w *Web) render(rw http.ResponseWriter, r *http.Request, status int, name s
 		}
 	}
 	v.Flash = takeFlash(rw, r)
-	t := pageTemplates[name]
-	if t == nil {
-		w.broken(rw, r, fmt.Errorf("there is no page called %q", name))
-		return
-	}
 	var out bytes.Buffer
-	if err := t.ExecuteTemplate(&out, "layout", v); err != nil {
-		w.broken(rw, r, fmt.Errorf("write the page %s: %w", name, err))
+	err := fmt.Errorf("there is no page called %q", name)
+	if t := pageTemplates[name]; t != nil {
+		err = t.ExecuteTemplate(&out, "layout", v)
+	}
+	if err != nil { // a page that says so would be no better
+		w.log.Error("a page was not written", "page", name, "error", err)
+		fail(rw, http.StatusInternalServerError, err.Error())
 		return
 	}
 	h := rw.Header()
