@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ type usersIndex struct {
 	t      *testing.T
 	refuse int   // status of many searches in one request
 	most   int64 // bytes of an answer that are read; 0 is enough
+	hangs  bool  // no search is answered
 
 	mu       sync.Mutex
 	many     int // requests of many searches
@@ -90,6 +92,8 @@ func (s *usersIndex) search(r *http.Request, body string) (int, string) {
 	}
 	user, _, _ = strings.Cut(user, `"`)
 	switch {
+	case s.hangs:
+		<-r.Context().Done()
 	case user == "broken":
 		return 400, `{"status":400,"error":{"root_cause":[{"type":"query_shard_exception","reason":"no such thing"}]}}`
 	case user == "slow" && strings.Contains(body, `"timeout"`):
@@ -106,6 +110,12 @@ func (s *usersIndex) search(r *http.Request, body string) (int, string) {
 
 // together asks for the document of each user in a run of its own, all at the same time, and gives the ids or errors.
 func together(t *testing.T, s *usersIndex, users ...string) (got []string, slow []bool) {
+	t.Helper()
+	return within(t.Context(), t, s, users...)
+}
+
+// within is together with less time.
+func within(ctx context.Context, t *testing.T, s *usersIndex, users ...string) (got []string, slow []bool) {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
@@ -126,12 +136,12 @@ func together(t *testing.T, s *usersIndex, users ...string) (got []string, slow 
 			}
 			read, _ := q.Read(q.Filter.Tree)
 			read.Documents = true
-			pushed, err := runs[i].Plan(t.Context(), read)
+			pushed, err := runs[i].Plan(ctx, read)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			_, err = runs[i].Rows(t.Context(), read, pushed, row.NewSchema(), func(r *row.Row) error {
+			_, err = runs[i].Rows(ctx, read, pushed, row.NewSchema(), func(r *row.Row) error {
 				got[i] += r.Doc.ID
 				return nil
 			})
@@ -180,6 +190,17 @@ func TestASearchThatHoldsUpOthersDoesNotForLong(t *testing.T) {
 	got, _ := together(t, &usersIndex{t: t}, "ann", "stall", "eve")
 	if strings.Join(got, " ") != "of-ann of-stall of-eve" {
 		t.Errorf("%q after %s", got, time.Since(began))
+	}
+}
+
+func TestRunsTogetherEndWhenTheirTimeIsUp(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	got, _ := within(ctx, t, &usersIndex{t: t, hangs: true}, "ann", "bob", "eve")
+	for _, text := range got {
+		if !strings.Contains(text, "deadline exceeded") {
+			t.Errorf("%q", text)
+		}
 	}
 }
 
