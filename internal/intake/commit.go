@@ -536,8 +536,11 @@ func (c *commit) fill(n *notice.Notice) error {
 	n.Count, n.Severity, n.Since, n.Until, n.Tallies = sum.Count, sum.Severity, sum.Since, sum.Until, sum.Tallies
 	n.Fill(named)
 	for k := range n.Items {
-		if who, ok := by[n.Items[k].Alert]; ok {
-			n.Items[k].By = who
+		if done, ok := by[n.Items[k].Alert]; ok {
+			it := &n.Items[k]
+			if it.By = done.By; it.State == notice.StateFiring {
+				it.StateAt = done.At
+			}
 		}
 	}
 	return nil

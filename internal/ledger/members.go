@@ -58,8 +58,8 @@ func Assign(tx *store.Tx, group string, key notice.Key, revision int, first bool
 
 // Named reads the alerts a notice names, first to last: the first of the message, then by severity and time.
 // What people did about them stands in their Status and, by id, in the second value.
-func Named(tx *store.Tx, key notice.Key, limit int) ([]alert.Alert, map[alert.ID]string, error) {
-	return heads(tx, `SELECT a.head, a.late, a.idx, a.handled, a.handled_by, `+shownDocument+` FROM members m JOIN alerts a ON a.seq = m.seq
+func Named(tx *store.Tx, key notice.Key, limit int) ([]alert.Alert, map[alert.ID]Done, error) {
+	return heads(tx, `SELECT a.head, a.late, a.idx, a.handled, a.handled_by, a.handled_at, `+shownDocument+` FROM members m JOIN alerts a ON a.seq = m.seq
 		WHERE m.notice = ? ORDER BY m.place, a.severity DESC, a.time, a.seq LIMIT ?`, key, limit)
 }
 
@@ -70,7 +70,7 @@ func NewIn(tx *store.Tx, key notice.Key, revision, limit int) (named []alert.Ale
 	if err := tx.Row(`SELECT COUNT(*)`+of, []any{key, revision}, &count); err != nil {
 		return nil, 0, fmt.Errorf("count what is new in notice %s: %w", key, err)
 	}
-	named, _, err = heads(tx, `SELECT a.head, a.late, a.idx, a.handled, a.handled_by, `+shownDocument+of+` ORDER BY a.severity DESC, a.time, a.seq LIMIT ?`,
+	named, _, err = heads(tx, `SELECT a.head, a.late, a.idx, a.handled, a.handled_by, a.handled_at, `+shownDocument+of+` ORDER BY a.severity DESC, a.time, a.seq LIMIT ?`,
 		key, revision, limit)
 	return named, count, err
 }
@@ -80,7 +80,7 @@ const stillOpen = ` FROM members m JOIN alerts a ON a.seq = m.seq WHERE m.grp = 
 
 // Open reads the alerts of a group whose condition is still open and that have been given to a notice.
 func Open(tx *store.Tx, group string, limit int) ([]alert.Alert, error) {
-	out, _, err := heads(tx, `SELECT a.head, a.late, a.idx, a.handled, a.handled_by, `+shownDocument+stillOpen+` ORDER BY a.severity DESC, a.time, a.seq LIMIT ?`,
+	out, _, err := heads(tx, `SELECT a.head, a.late, a.idx, a.handled, a.handled_by, a.handled_at, `+shownDocument+stillOpen+` ORDER BY a.severity DESC, a.time, a.seq LIMIT ?`,
 		group, limit)
 	return out, err
 }
@@ -97,15 +97,22 @@ func OpenCount(tx *store.Tx, group string) (n int, err error) {
 // larger than alerts are is not read.
 const shownDocument = "(SELECT d.document FROM documents d WHERE d.seq = a.seq AND LENGTH(d.document) <= 262144)"
 
-func heads(tx *store.Tx, query string, args ...any) (out []alert.Alert, by map[alert.ID]string, err error) {
+// Done is who did something about an alert, and when.
+type Done struct {
+	By string
+	At time.Time
+}
+
+func heads(tx *store.Tx, query string, args ...any) (out []alert.Alert, by map[alert.ID]Done, err error) {
 	err = tx.Query(func(r *sql.Rows) error {
 		var (
 			head, document []byte
 			a              alert.Alert
 			handled        Handled
-			who            string
+			done           Done
+			at             int64
 		)
-		if err := r.Scan(&head, &a.Late, &a.Index, &handled, &who, &document); err != nil {
+		if err := r.Scan(&head, &a.Late, &a.Index, &handled, &done.By, &at, &document); err != nil {
 			return err
 		}
 		a.Document = document
@@ -115,9 +122,10 @@ func heads(tx *store.Tx, query string, args ...any) (out []alert.Alert, by map[a
 		if handled != Unhandled {
 			a.Status = handled.status()
 			if by == nil {
-				by = map[alert.ID]string{}
+				by = map[alert.ID]Done{}
 			}
-			by[a.ID] = who
+			done.At = store.Time(at)
+			by[a.ID] = done
 		}
 		out = append(out, a)
 		return nil
