@@ -157,10 +157,10 @@ func (s *searches) fieldsOf(ctx context.Context, sc scope, key string) (FieldLis
 		known := map[string]bool{}
 		if t, ok := backend.(typed); ok {
 			caps, err := t.FieldTypes(ctx)
-			if err != nil {
-				return out, &sourceError{sc.source.Name, err}
+			if err == nil {
+				out.Fields, err = readCaps(caps)
 			}
-			if out.Fields, err = readCaps(caps); err != nil {
+			if err != nil && looked.documents == 0 { // else the documents tell the names, without types
 				return out, &sourceError{sc.source.Name, err}
 			}
 		}

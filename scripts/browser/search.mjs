@@ -41,6 +41,7 @@ test('what is wrong is marked while typing, and completed by position', async t 
 	await page.locator('#problems >> text=unknown command').waitFor();
 	await page.locator('.cm-lintRange-error', {hasText: 'cuont'}).waitFor();
 	await screen(page, 'search-mistake');
+	await audit(page);
 	await page.keyboard.press('Escape');
 	await page.locator('#problems button').click();
 	assert.equal(await page.locator('.cm-content').innerText(), 'user.name:ann | count by ');
@@ -58,6 +59,8 @@ test('a value that is clicked is added, excluded or counted by', async t => {
 	const value = page.locator('.document tr', {has: page.locator('th', {hasText: /^user\.name$/})}).locator('button.value');
 	const user = await value.innerText();
 	await value.click();
+	await page.getByRole('menuitem', {name: 'Exclude it'}).waitFor();
+	await audit(page);
 	await page.getByRole('menuitem', {name: 'Exclude it'}).click();
 	await page.waitForFunction(text => document.querySelector('.cm-content').textContent === text, `event.outcome:failure and not user.name:${user}`);
 	await page.waitForSelector('#results .events');
@@ -115,6 +118,7 @@ test('a saved search is kept on the server, and history in the browser', async t
 	await page.locator('#save-name').fill('all of <b>ann</b>');
 	await page.getByRole('button', {name: 'Save', exact: true}).click();
 	await page.locator('dialog li', {hasText: 'all of <b>ann</b>'}).waitFor();
+	await audit(page);
 	await page.goto(address('*'));
 	await page.locator('#saved').click();
 	await page.locator('dialog li button', {hasText: 'all of'}).first().click();
@@ -122,6 +126,46 @@ test('a saved search is kept on the server, and history in the browser', async t
 	assert.equal(await page.locator('.cm-content').innerText(), 'user.name:ann');
 	await page.locator('#recent').click();
 	assert.ok(await page.locator('dialog li').count() >= 2);
+});
+
+test('everything is done by keys alone', async t => {
+	const {page} = await browse(t, base);
+	await page.goto(address('event.outcome:failure', '-4h'));
+	await page.locator('#results .events').waitFor();
+	await page.keyboard.press('Escape');
+	await page.locator('#run').focus();
+	await page.keyboard.press('/');
+	assert.ok(await page.evaluate(() => document.activeElement.classList.contains('cm-content')), 'the box has the focus');
+	await page.keyboard.press('Control+End');
+	await page.keyboard.type(' and user.name:bob');
+	await page.keyboard.press('Escape');
+	await page.keyboard.press('Control+Enter');
+	await page.waitForURL(/user\.name%3Abob/);
+	await page.keyboard.press('Alt+ArrowUp');
+	await page.keyboard.press('Alt+ArrowUp');
+	assert.equal(await page.locator('.cm-content').innerText(), 'event.outcome:failure');
+	await page.keyboard.press('Control+s');
+	const drawer = page.getByRole('dialog', {name: 'Save as alert'});
+	await drawer.waitFor();
+	assert.ok(await page.evaluate(() => document.activeElement.id === 'alert-name'), 'the name has the focus');
+	await page.keyboard.press('Escape');
+	assert.equal(await drawer.count(), 0);
+	await page.locator('#run').focus();
+	await page.keyboard.press('?');
+	await page.getByRole('dialog').filter({hasText: 'Keys'}).waitFor();
+});
+
+test('a search that goes on can be cancelled, and the next one is not disturbed', async t => {
+	const {page} = await browse(t, base);
+	await page.goto(address('*'));
+	await page.locator('#results .events').waitFor();
+	await page.route('**/api/v1/search', async route => { await new Promise(wake => setTimeout(wake, 3000)); await route.continue().catch(() => {}); }, {times: 1});
+	await page.locator('#run').click();
+	await page.locator('#cancel').click();
+	await page.locator('#results', {hasText: 'Cancelled'}).waitFor();
+	await page.locator('#run').click();
+	await page.locator('#results .events').waitFor();
+	assert.equal(await page.locator('#cancel').isVisible(), false);
 });
 
 test('the threshold is dragged, the text follows, and the alert reaches Slack', async t => {
@@ -161,6 +205,7 @@ test('the threshold is dragged, the text follows, and the alert reaches Slack', 
 	assert.match(await drawer.locator('.forecast b').innerText(), /alerted/);
 	await drawer.locator('.preview', {hasText: 'ann'}).waitFor();
 	await screen(page, 'search-alert');
+	await audit(page);
 	await drawer.getByRole('button', {name: 'Start', exact: true}).click();
 	await page.locator('.toast', {hasText: 'Too many failed logins'}).waitFor();
 	let said = [];

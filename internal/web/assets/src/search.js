@@ -14,7 +14,7 @@ if (form) start();
 
 function start() {
 	const at = id => document.getElementById(id);
-	const area = at('query'), source = at('source'), results = at('results'), chartCard = at('chart'), caption = at('caption'), problems = at('problems');
+	const area = at('query'), source = at('source'), results = at('results'), chartCard = at('chart'), caption = at('caption'), problems = at('problems').firstElementChild;
 	const state = {from: '-24h', to: '', window: '', check: null, tab: 'results', answer: null, by: [], older: -1, draft: ''};
 	let running = null, sources = [];
 
