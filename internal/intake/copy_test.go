@@ -93,6 +93,10 @@ func TestARouteThatContinuesHasTheNextOnesSayItToo(t *testing.T) {
 		if got := h.copies(both.ID); len(got) != 1 || got[0].Channel != "#soc" || got[0].Fate != alert.Grouped {
 			t.Errorf("copies %+v", got)
 		}
+		key := string(h.copies(both.ID)[0].Notice)
+		if names, err := h.ledger.Names(t.Context(), []string{key}); err != nil || !slices.Contains(names[key], both.SourceID) {
+			t.Errorf("the message names %v, %v", names, err)
+		}
 		if got := h.copies(second.ID); len(got) != 1 || got[0].Channel != "#audit" || got[0].Fate != alert.Sent {
 			t.Errorf("copies %+v", got)
 		}

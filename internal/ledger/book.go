@@ -98,7 +98,7 @@ func (l *Ledger) Names(ctx context.Context, keys []string) (map[string][]string,
 				var id string
 				defer func() { out[key] = append(out[key], id) }()
 				return r.Scan(&id)
-			}, `SELECT source_id FROM alerts WHERE notice = ? ORDER BY place, seq`, key)
+			}, `SELECT a.source_id FROM members m JOIN alerts a ON a.seq = m.seq WHERE m.notice = ? ORDER BY m.place, a.seq`, key)
 			if err != nil {
 				return err
 			}
