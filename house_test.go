@@ -56,6 +56,7 @@ var rooms = map[string]string{
 	"internal/store":    "",
 	"internal/account":  "internal/store",
 	"internal/saved":    "internal/store",
+	"internal/settings": "internal/config internal/store",
 	"internal/config":   "internal/duration internal/nearest internal/query internal/wording internal/yamltext",
 	"internal/web": "internal/account internal/alert internal/check internal/config internal/detect internal/duration internal/forecast internal/ledger internal/logstore internal/notice " +
 		"internal/outbox internal/policy internal/query internal/rule internal/saved internal/slack internal/blockkit internal/tuning internal/wording",

@@ -58,6 +58,10 @@ type Config struct {
 	Warnings []Problem
 
 	places map[string]Place
+	// What it was read from; written says that it was read at all.
+	text    []byte
+	env     func(string) (string, bool)
+	written bool
 }
 
 // Kind is what a source is.

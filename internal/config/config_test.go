@@ -322,7 +322,7 @@ login: {oidc: {issuer: https://x, client_id: a, client_secret: b, redirect_url: 
 	if !ok {
 		t.Fatal(d.problems)
 	}
-	d.config(root, Default())
+	d.config(root, Default(), "", nil)
 	if len(d.problems) > 0 {
 		t.Fatal(d.problems)
 	}

@@ -24,6 +24,7 @@ type decoder struct {
 	problems []Problem
 	warnings []Problem
 	places   map[string]Place
+	below    []above // the sections below the file
 	anchors  []anchor
 	nodes    int
 	// noSources is set when sources could not be read at all: then nothing can be said of names of
@@ -267,6 +268,9 @@ func (d *decoder) scalar(n ast.Node, key string, at Place, loose, secret bool) (
 
 // expand fills the variables in and refuses what is empty.
 func (d *decoder) expand(t text) (text, bool) {
+	if s := d.sectionAt(t.place); s != nil {
+		return d.stored(s, t)
+	}
 	value, from, wrong := expand(t.written, d.env)
 	for _, w := range wrong {
 		d.problem(d.placeIn(t, w.at), t.key+": "+w.said)

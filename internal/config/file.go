@@ -31,6 +31,11 @@ func (m *mapping) secret(name string, spaces bool) (s Secret, t text, ok bool) {
 	if e, found := m.ask(name); found {
 		t, ok = m.d.scalar(e.value, join(m.key, name), e.valuePlace, false, true)
 	}
+	if m.has(inFile) && m.d.sectionAt(m.placeOf(inFile)) != nil {
+		m.ask(inFile)
+		m.d.problem(m.placeOf(inFile), join(m.key, inFile)+" is read in the file only: write the secret itself, which is kept encrypted")
+		return "", t, false
+	}
 	path, pathText, fromFile := m.path(inFile)
 	if m.has(name) && m.has(inFile) {
 		m.d.problem(m.placeOf(inFile), fmt.Sprintf("%s and %s are both set: delete one", join(m.key, name), join(m.key, inFile)))

@@ -35,6 +35,10 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 // Parse is Load with the text of the file in hand; path is what places name and what relative
 // paths are relative to.
 func Parse(path string, text []byte, env func(string) (string, bool)) (*Config, error) {
+	return parse(path, text, env, nil)
+}
+
+func parse(path string, text []byte, env func(string) (string, bool), sections []Section) (*Config, error) {
 	if env == nil {
 		env = os.LookupEnv
 	}
@@ -45,10 +49,11 @@ func Parse(path string, text []byte, env func(string) (string, bool)) (*Config, 
 		places: map[string]Place{"": {File: path, Line: 1, Column: 1}},
 	}
 	c := Default()
-	c.File = path
+	c.File, c.text, c.env, c.written = path, text, env, true
 	if root, ok := d.parse(text); ok {
-		d.config(root, c)
+		d.config(root, c, strings.TrimPrefix(string(text), "\ufeff"), sections)
 	}
+	d.settle()
 	if len(d.problems) > 0 {
 		return nil, &Problems{List: yamltext.Sorted(d.problems)}
 	}
@@ -57,9 +62,10 @@ func Parse(path string, text []byte, env func(string) (string, bool)) (*Config, 
 	return c, nil
 }
 
-// config reads the whole file into c, which holds the defaults.
-func (d *decoder) config(root ast.Node, c *Config) {
+// config reads the whole file, and the sections below it, into c, which holds the defaults.
+func (d *decoder) config(root ast.Node, c *Config, text string, sections []Section) {
 	m := d.mapping(root, "", d.start())
+	d.sections(m, text, sections)
 	listen, ok := m.word("listen")
 	if t := listen; ok {
 		if addr, err := ParseListen(t.value); err != nil {
