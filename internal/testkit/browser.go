@@ -17,6 +17,10 @@ const (
 // records that and skips the test, or fails it with TOCSIN_TEST_SERVERS=required.
 func Browser(t testing.TB) (packages string) {
 	t.Helper()
+	if testing.Short() {
+		record(t, "browser", "not used", "Chromium", "-short needs no browser")
+		t.Skip("Chromium is not used with -short")
+	}
 	missing := ""
 	packages = os.Getenv(browserPackages)
 	program := os.Getenv(browserProgram)

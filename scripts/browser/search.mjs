@@ -75,6 +75,22 @@ test('a value that is clicked is added, excluded or counted by', async t => {
 	assert.equal(await page.locator('.cm-content').innerText(), 'event.outcome:failure | count by host.name | sort - count');
 });
 
+test('what is added to the filter is a condition of its own', async t => {
+	const {page} = await browse(t, base);
+	for (const [before, what, value, after] of [
+		['not user.name:bob', 'Only this value', 'ann', 'not user.name:bob and user.name:ann'],
+		['user.name:ann or user.name:bob', 'Only this value', 'ann', '(user.name:ann or user.name:bob) and user.name:ann'],
+		['user.name:ann and event.outcome:failure', 'Only this value', 'ann', 'user.name:ann and event.outcome:failure'],
+		['user.name:an* and message:"a | b" or user.name:ann | count by user.name', 'Exclude it', 'ann', '(user.name:an* and message:"a | b" or user.name:ann) and not user.name:ann | count by user.name'],
+		['*', 'Only this value', '<b>db-1</b>', 'host.name:"<b>db-1</b>"'],
+	]) {
+		await page.goto(address(before));
+		await page.locator('#results button.value', {hasText: new RegExp(`^${value}$`)}).first().click();
+		await page.getByRole('menuitem', {name: what}).click();
+		await page.waitForFunction(text => document.querySelector('.cm-content').textContent === text, after);
+	}
+});
+
 test('script in a log line does not run', async t => {
 	const {page, dialogs} = await browse(t, base);
 	await page.goto(address('user.name:mallory'));

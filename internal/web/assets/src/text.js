@@ -30,7 +30,7 @@ export function withClause(text, clause) {
 	let filter = text.slice(0, end).trim();
 	const rest = text.slice(end);
 	if (filter === '' || filter === '*') filter = clause;
-	else if (filter.includes(clause)) return text;
+	else if (filter.split(/\s+and\s+/i).includes(clause)) return text; // it is there already
 	else filter = `${/\bor\b/i.test(filter) ? `(${filter})` : filter} and ${clause}`;
 	return rest ? `${filter} ${rest}` : filter;
 }
