@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -22,21 +21,16 @@ func (serveCmd) Run(p *process, c *cli) error {
 		return err
 	}
 	rarelyCollect()
-	a, err := app.New(p.ctx, app.Options{Config: cfg, Version: buildVersion(), Log: log})
-	if err != nil {
+	o := app.Options{Config: cfg, Version: buildVersion(), Log: log}
+	return app.Serve(p.ctx, o, func(a *app.App) error {
+		log.Info("tocsin is running", "version", buildVersion(), "page", a.URL(), "data_dir", cfg.DataDir,
+			"detections", len(a.Config().Detections), "slack", a.Config().Slack != nil)
+		setup, err := a.SetupToken(p.ctx)
+		if setup != "" {
+			fmt.Fprintf(p.stderr, "There is no admin yet. Open %ssetup and enter the setup token %s, or run `tocsin users add NAME --role admin`.\n", a.URL(), setup)
+		}
 		return err
-	}
-	log.Info("tocsin is running", "version", buildVersion(), "page", a.URL(), "data_dir", cfg.DataDir,
-		"detections", len(cfg.Detections), "slack", cfg.Slack != nil)
-	setup, err := a.SetupToken(p.ctx)
-	if err != nil {
-		return errors.Join(err, a.Close())
-	}
-	if setup != "" {
-		fmt.Fprintf(p.stderr, "There is no admin yet. Open %ssetup and enter the setup token %s, or run `tocsin users add NAME --role admin`.\n", a.URL(), setup)
-	}
-	err = a.Run(p.ctx)
-	return errors.Join(err, a.Close())
+	})
 }
 
 func logger(p *process, c *cli) (*slog.Logger, error) {

@@ -61,8 +61,8 @@ func reachable(addr net.Addr) string {
 }
 
 // listen takes the listen address, behind TLS where there is a certificate.
-func listen(cfg *config.Config, log *slog.Logger) (net.Listener, error) {
-	l, err := net.Listen("tcp", cfg.Listen.String())
+func listen(cfg *config.Config, door *Door, log *slog.Logger) (net.Listener, error) {
+	l, err := door.open(cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w (write another `listen:` address, or port 0 for a free one)", cfg.Listen, err)
 	}

@@ -90,7 +90,7 @@ func TestTheListenAddressSpeaksTLSWhereThereIsACertificate(t *testing.T) {
 	cfg.Listen = loopbackAnyPort
 	cfg.TLSCertFile, cfg.TLSKeyFile = filepath.Join(t.TempDir(), "c.pem"), filepath.Join(t.TempDir(), "k.pem")
 	certify(t, cfg, "tocsin.example.com", time.Hour)
-	l, err := listen(cfg, slog.New(slog.DiscardHandler))
+	l, err := listen(cfg, &Door{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

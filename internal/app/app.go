@@ -32,6 +32,7 @@ import (
 	"tocsin/internal/outbox"
 	"tocsin/internal/rule"
 	"tocsin/internal/saved"
+	"tocsin/internal/settings"
 	"tocsin/internal/slack"
 	"tocsin/internal/store"
 	"tocsin/internal/tuning"
@@ -39,7 +40,7 @@ import (
 )
 
 // Migrations are the tables of all rooms. Their order is the order in which they are made.
-var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations, detect.Migrations, account.Migrations, saved.Migrations, tuning.Migrations)
+var Migrations = slices.Concat(ledger.Migrations, outbox.Migrations, intake.Migrations, rule.Migrations, detect.Migrations, account.Migrations, saved.Migrations, tuning.Migrations, settings.Migrations)
 
 // Options say what to run.
 type Options struct {
@@ -50,6 +51,11 @@ type Options struct {
 	Home http.Handler
 	// Prefix stands before every message.
 	Prefix string
+	// Door is the listening address that the next App is to have as well; nil is one of its own.
+	Door *Door
+	// Instead is the configuration that holds in place of Config and what was set in the browser, because Why.
+	Instead *config.Config
+	Why     error
 	// Wrap lets a demo stand between the outbox and Slack; nil is nothing.
 	Wrap func(outbox.Sender) outbox.Sender
 }
@@ -74,6 +80,9 @@ type App struct {
 	// writeBack writes alerts of our own rules as documents; nil without a place for them.
 	writeBack *kibana.WriteBack
 
+	settings *settings.Settings // nil where nothing can be set
+	changed  chan struct{}      // holds one once something was set
+
 	listener, socket net.Listener
 	closers          []closer // in the order they were made; closed last first
 }
@@ -88,14 +97,13 @@ func (a *App) onClose(what string, f func() error) { a.closers = append(a.closer
 // New takes the data directory and the listen address, and makes every room. Nothing is read or sent
 // before Run. It is one straight function: what a room needs has been made above it.
 func New(ctx context.Context, o Options) (a *App, err error) {
-	a = &App{config: o.Config, log: o.Log}
+	a = &App{config: o.Config, log: o.Log, changed: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 			a = nil
 		}
 	}()
-	cfg := o.Config
 	registry, err := obs.NewRegistry(o.Version)
 	if err != nil {
 		return a, err
@@ -104,11 +112,15 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return a, err
 	}
-	db, err := store.Open(ctx, store.Options{Dir: cfg.DataDir, Migrations: Migrations})
+	db, err := store.Open(ctx, store.Options{Dir: o.Config.DataDir, Migrations: Migrations})
 	if err != nil {
 		return a, err
 	}
 	a.onClose("database", db.Close)
+	cfg, err := a.settle(ctx, o, db)
+	if err != nil {
+		return a, err
+	}
 	local := map[string]http.Handler{}
 	var logs http.Handler
 	if a.engine = newEngine(cfg, o.Log, a.health, registry); a.engine != nil {
@@ -229,7 +241,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return a, err
 	}
-	if a.listener, err = listen(cfg, o.Log); err != nil {
+	if a.listener, err = listen(cfg, a.door(o), o.Log); err != nil {
 		return a, err
 	}
 	a.onClose("listener", closeOnce(a.listener))
@@ -273,10 +285,12 @@ func (a *App) Close() error {
 // stopGrace is how long pages and posts under way get when the process is told to stop.
 const stopGrace = 4 * time.Second
 
-// Run serves, reads and sends until ctx ends, then stops in order and returns nil.
+// Run serves, reads and sends until ctx ends, then stops in order and returns nil; or ErrReconfigured when what was
+// set in the browser wants the rooms made anew.
 func (a *App) Run(ctx context.Context) error {
 	a.health.Clear("state")
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.reconfigured(ctx) })
 	g.Go(func() error { return a.sound(ctx) })
 	g.Go(func() error { return a.serve(ctx, a.listener, a.web.Public()) })
 	g.Go(func() error { return a.serve(ctx, a.socket, a.web.Local()) })
