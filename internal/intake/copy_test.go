@@ -204,3 +204,25 @@ func TestLowSeveritiesWaitForTheMorning(t *testing.T) {
 		}
 	})
 }
+
+// Copies that are said at once are worded by their own route.
+func TestACopyOnItsOwnIsWordedByItsRoute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &channel{}
+		root := byRule()
+		audit, soc := under(t, 0, "#audit", `severity: high`), under(t, 1, "#soc", `severity: high`)
+		audit.Continue, audit.Solo, audit.Wait = true, true, 0
+		soc.Solo, soc.Wait, soc.Template = true, 0, "look at {{ .rule.name }}"
+		root.Routes = []policy.Route{audit, soc}
+		h := newHouse(t, t.TempDir(), c, root)
+		defer h.db.Close()
+		a := one("r", 1)
+		h.run(time.Minute, func(context.Context) { h.take(a, a) })
+		want(t, c.per(), map[string]int{"#audit": 1, "#soc": 1})
+		for _, m := range c.all() {
+			if worded := m.Template != ""; worded != (m.Channel == "#soc") {
+				t.Errorf("%s has the template %q", m.Channel, m.Template)
+			}
+		}
+	})
+}
