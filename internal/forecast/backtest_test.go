@@ -168,7 +168,7 @@ func anyRoute(t *rapid.T) policy.Route {
 		return time.Duration(rapid.SampledFrom(list).Draw(t, name)) * time.Second
 	}
 	return policy.Route{
-		Path: "route", Channel: "#a", Wait: seconds("wait", 0, 10, 60), Interval: seconds("interval", 60, 300),
+		Path: "route", Channel: "#a", Wait: seconds("wait", 0, 11, 67), Interval: seconds("interval", 61, 307),
 		GroupBy: rapid.SampledFrom([][]string{{"rule.name"}, {"user.name"}}).Draw(t, "group"), Solo: rapid.Bool().Draw(t, "solo"),
 		// No period is a multiple of an interval: whether a message that is just that old still counts is decided by
 		// milliseconds.
