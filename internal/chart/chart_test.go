@@ -28,7 +28,8 @@ func series(values ...float64) []notice.Point {
 func picture(t interface {
 	Helper()
 	Fatal(...any)
-}, c *notice.Chart) image.Image {
+}, c *notice.Chart,
+) image.Image {
 	t.Helper()
 	b, err := chart.PNG(c)
 	if err != nil {

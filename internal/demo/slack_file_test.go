@@ -96,8 +96,13 @@ func TestUploadsAreJudged(t *testing.T) {
 		t.Error("an address was good twice")
 	}
 	for _, tt := range []struct{ channel, thread, want string }{
-		{"#alerts", "", "invalid_arguments"}, {"C0NOSUCH000", "", "channel_not_found"}, {far, "", "not_in_channel"},
-		{alerts, "1.000000", "thread_not_found"}, {alerts, "x", "invalid_thread_ts"}, {alerts, "", "ok"}, {alerts, "", "file_not_found"},
+		{"#alerts", "", "invalid_arguments"},
+		{"C0NOSUCH000", "", "channel_not_found"},
+		{far, "", "not_in_channel"},
+		{alerts, "1.000000", "thread_not_found"},
+		{alerts, "x", "invalid_thread_ts"},
+		{alerts, "", "ok"},
+		{alerts, "", "file_not_found"},
 	} {
 		if got := share(tt.channel, tt.thread); got != tt.want {
 			t.Errorf("share with %s %q: %s, want %s", tt.channel, tt.thread, got, tt.want)

@@ -55,7 +55,7 @@ func (o *Outbox) runAttach(ctx context.Context) error {
 			return nil
 		case a := <-o.beside:
 			if o.pace.post(ctx, a.notice.Channel) != nil {
-				return nil
+				return nil //nolint:nilerr // told to stop
 			}
 			if wait := o.holds.until(a.notice.Channel, time.Now()); wait > 0 {
 				continue // messages wait: nothing may be added in between
