@@ -75,19 +75,24 @@ func NewIn(tx *store.Tx, key notice.Key, revision, limit int) (named []alert.Ale
 	return named, count, err
 }
 
-// stillOpen are the alerts of a group that were said, whose condition holds and that nobody took up.
-const stillOpen = ` FROM members m JOIN alerts a ON a.seq = m.seq WHERE m.grp = ? AND m.notice IS NOT NULL AND a.ongoing = 1 AND a.handled = 0`
+// stillOpen are the alerts of a group that were said, whose condition holds and that nobody took up. It takes the group
+// twice, and reads of the alerts themselves only what is ongoing, not all that ever was in the group.
+const stillOpen = ` FROM alerts a WHERE a.seq IN (
+		SELECT seq FROM alerts WHERE grp = ? AND ongoing = 1 AND notice IS NOT NULL AND decision = 'forward'
+		UNION
+		SELECT seq FROM copies WHERE grp = ? AND notice IS NOT NULL
+	) AND a.ongoing = 1 AND a.handled = 0`
 
 // Open reads the alerts of a group whose condition is still open and that have been given to a notice.
 func Open(tx *store.Tx, group string, limit int) ([]alert.Alert, error) {
 	out, _, err := heads(tx, `SELECT a.head, a.late, a.idx, a.handled, a.handled_by, a.handled_at, `+shownDocument+stillOpen+` ORDER BY a.severity DESC, a.time, a.seq LIMIT ?`,
-		group, limit)
+		group, group, limit)
 	return out, err
 }
 
 // OpenCount counts what Open reads.
 func OpenCount(tx *store.Tx, group string) (n int, err error) {
-	if err = tx.Row(`SELECT COUNT(*)`+stillOpen, []any{group}, &n); err != nil {
+	if err = tx.Row(`SELECT COUNT(*)`+stillOpen, []any{group, group}, &n); err != nil {
 		return 0, fmt.Errorf("count what is still open: %w", err)
 	}
 	return n, nil
