@@ -156,11 +156,7 @@ func (c *commit) turn() error {
 	if !c.turned && !back && changes == c.changes && ended == 0 && !over && !c.set.Turned(store.Time(at), c.now) {
 		return nil
 	}
-	for _, which := range []string{
-		`notice IS NULL AND decision = 'forward'`,
-		`decision = 'silence' AND ongoing = 1 AND handled = 0`,
-		`notice IS NOT NULL AND seq IN (SELECT seq FROM copies WHERE notice IS NULL)`,
-	} {
+	for _, which := range []ledger.Which{ledger.StillWaiting, ledger.StillSilenced, ledger.CopiesWaiting} {
 		if err := ledger.Again(c.tx, which, c.rejudge); err != nil {
 			return err
 		}

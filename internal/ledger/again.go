@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tocsin/internal/alert"
@@ -13,52 +14,51 @@ import (
 	"tocsin/internal/store"
 )
 
-// againMost is how many alerts are read at once to be decided about again.
-const againMost = 500
+// Which chooses alerts to be decided about again.
+type Which string
 
-// Again calls each for every alert that a condition of ours chooses, with its document, in the order of recording;
-// each may change how it stands.
-func Again(tx *store.Tx, which string, each func(*alert.Alert, Standing) error) error {
-	type found struct {
-		alert  alert.Alert
-		stands Standing
+// The choices. Each is found by an index that holds little else.
+const (
+	StillWaiting  Which = `notice IS NULL AND decision = 'forward'`              // to be said, and no notice names them
+	StillSilenced Which = `decision = 'silence' AND ongoing = 1 AND handled = 0` // silenced, and they go on
+	CopiesWaiting Which = `seq IN (SELECT seq FROM copies WHERE notice IS NULL)` // some copies of them are still to be said
+)
+
+// Again calls each for every alert that which chooses, with its document, in the order of recording; each may change how
+// it stands.
+func Again(tx *store.Tx, which Which, each func(*alert.Alert, Standing) error) error {
+	var all []int64
+	err := tx.Query(func(r *sql.Rows) error {
+		var seq int64
+		defer func() { all = append(all, seq) }()
+		return r.Scan(&seq)
+	}, `SELECT seq FROM alerts WHERE `+string(which))
+	if err != nil {
+		return fmt.Errorf("look for alerts to decide about again: %w", err)
 	}
-	after := int64(0)
-	for {
-		var some []found
-		err := tx.Query(func(r *sql.Rows) error {
-			var (
-				f              found
-				head, document []byte
-				key            sql.NullString
-			)
-			s := &f.stands
-			if err := r.Scan(&s.Seq, &head, &f.alert.Late, &f.alert.Index, &document, &s.Decision, &s.Reason, &s.Channel, &s.Group, &key, &s.Revision,
-				&s.Place, &s.Ongoing); err != nil {
-				return err
-			}
-			s.Notice = notice.Key(key.String)
-			if err := json.Unmarshal(head, &f.alert); err != nil {
-				return err
-			}
-			f.alert.Document = document
-			some = append(some, f)
-			return nil
-		}, `SELECT seq, head, late, idx, (SELECT document FROM documents d WHERE d.seq = alerts.seq), decision, reason, channel, grp, notice,
-			notice_revision, place, ongoing FROM alerts WHERE seq > ? AND `+which+` ORDER BY seq LIMIT ?`, after, againMost)
+	slices.Sort(all)
+	for _, seq := range all {
+		var (
+			a              alert.Alert
+			s              = Standing{Seq: seq}
+			head, document []byte
+			key            sql.NullString
+		)
+		err := tx.Row(`SELECT head, late, idx, (SELECT document FROM documents d WHERE d.seq = alerts.seq), decision, reason, channel, grp, notice,
+			notice_revision, place, ongoing FROM alerts WHERE seq = ?`, []any{seq},
+			&head, &a.Late, &a.Index, &document, &s.Decision, &s.Reason, &s.Channel, &s.Group, &key, &s.Revision, &s.Place, &s.Ongoing)
+		if err == nil {
+			err = json.Unmarshal(head, &a)
+		}
 		if err != nil {
-			return fmt.Errorf("read alerts to decide about again: %w", err)
+			return fmt.Errorf("read an alert to decide about again: %w", err)
 		}
-		for i := range some {
-			after = some[i].stands.Seq
-			if err := each(&some[i].alert, some[i].stands); err != nil {
-				return err
-			}
-		}
-		if len(some) < againMost {
-			return nil
+		a.Document, s.Notice = document, notice.Key(key.String)
+		if err := each(&a, s); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // Answered reports whether somebody took up one of the alerts of a group that a notice says, or all of them are
