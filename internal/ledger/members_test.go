@@ -19,6 +19,7 @@ func TestReadingAMessageReadsNoOtherAlerts(t *testing.T) {
 		"message": `SELECT COUNT(*) FROM members m JOIN alerts a ON a.seq = m.seq WHERE m.notice = ?`,
 		"order":   `SELECT a.head FROM members m JOIN alerts a ON a.seq = m.seq WHERE m.notice = ? ORDER BY m.place, a.severity DESC, a.time, a.seq LIMIT 20`,
 		"ongoing": ledger.StillOpen,
+		"old":     ledger.Old,
 		"waiting": `SELECT seq FROM alerts WHERE ` + string(ledger.StillWaiting),
 		"silent":  `SELECT seq FROM alerts WHERE ` + string(ledger.StillSilenced),
 		"copies":  `SELECT seq FROM alerts WHERE ` + string(ledger.CopiesWaiting),
@@ -30,7 +31,7 @@ func TestReadingAMessageReadsNoOtherAlerts(t *testing.T) {
 				var detail string
 				defer func() { plan = append(plan, detail) }()
 				return r.Scan(&id, &parent, &unused, &detail)
-			}, "EXPLAIN QUERY PLAN "+query, []any{"k", "k"}[:strings.Count(query, "?")]...)
+			}, "EXPLAIN QUERY PLAN "+query, []any{"k", "k", "k"}[:strings.Count(query, "?")]...)
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -55,7 +55,7 @@ func Period(tx *store.Tx, from, to time.Time, whole bool, each func(*Seen) error
 		}
 		return each(&s)
 	}, `SELECT a.rule, a.severity, `+fate+`, a.reason, a.cause, a.hostname, a.username, a.source, `+handledMost+`, a.verdict, `+columns+
-		` FROM alerts a LEFT JOIN notices n ON n.key = a.notice`+join+` WHERE a.seen_at >= ? AND a.seen_at < ? ORDER BY a.seq`, store.Micros(from), store.Micros(to))
+		` FROM alerts a LEFT JOIN notices n ON n.key = a.notice`+join+` WHERE a.seen_at >= ? AND a.seen_at < ? ORDER BY a.seen_at, a.seq`, store.Micros(from), store.Micros(to))
 	if err != nil {
 		return fmt.Errorf("read the alerts from %s to %s: %w", from.Format(time.RFC3339), to.Format(time.RFC3339), err)
 	}

@@ -33,12 +33,11 @@ type Retention struct {
 }
 
 // finished are alerts that nothing more will be said of: they are decided and said, not still going on, and every message
-// that names them is settled, was last said before a time, and names nothing younger.
+// that names them is settled and was last said before a time. What a message names later has it said again later.
 const finished = ` a.seen_at < ? AND (a.ongoing = 0 OR a.handled > 0)
 	AND (a.decision <> 'forward' OR a.notice IS NOT NULL)
 	AND NOT EXISTS (SELECT 1 FROM notices n WHERE (n.key = a.notice OR n.key IN (SELECT c.notice FROM copies c WHERE c.seq = a.seq))
-		AND (n.state NOT IN ('said', 'failed') OR n.said_at >= ? OR n.created_at >= ?
-			OR EXISTS (SELECT 1 FROM alerts b WHERE b.notice = n.key AND b.seen_at >= ?)))
+		AND (n.state NOT IN ('said', 'failed') OR n.said_at >= ? OR n.created_at >= ?))
 	AND NOT EXISTS (SELECT 1 FROM copies c WHERE c.seq = a.seq AND c.notice IS NULL)`
 
 // Forget forgets what is old, at most so many alerts and documents, and tells how many of each. Nothing that is still to be
@@ -47,7 +46,7 @@ func Forget(tx *store.Tx, r Retention, most int) (alerts, documents int, err err
 	if !r.Documents.IsZero() {
 		before := store.Micros(r.Documents)
 		n, err := tx.Change(`DELETE FROM documents WHERE seq IN (SELECT a.seq FROM alerts a JOIN documents d ON d.seq = a.seq WHERE`+finished+
-			` AND (? = 0 OR a.own = 0 OR a.written = a.revision) ORDER BY a.seq LIMIT ?)`, before, before, before, before, r.Unwritten, most)
+			` AND (? = 0 OR a.own = 0 OR a.written = a.revision) ORDER BY a.seen_at, a.seq LIMIT ?)`, before, before, before, r.Unwritten, most)
 		if err != nil {
 			return 0, 0, fmt.Errorf("forget documents: %w", err)
 		}
@@ -67,8 +66,8 @@ func Forget(tx *store.Tx, r Retention, most int) (alerts, documents int, err err
 		var o old
 		defer func() { all = append(all, o) }()
 		return rows.Scan(&o.seq, &o.id, &o.fate)
-	}, `SELECT a.seq, a.id, `+fate+from+` WHERE`+finished+` AND (? = 0 OR a.own = 0 OR a.written = a.revision) ORDER BY a.seq LIMIT ?`,
-		before, before, before, before, r.Unwritten, most)
+	}, `SELECT a.seq, a.id, `+fate+from+` WHERE`+finished+` AND (? = 0 OR a.own = 0 OR a.written = a.revision) ORDER BY a.seen_at, a.seq LIMIT ?`,
+		before, before, before, r.Unwritten, most)
 	if err != nil {
 		return 0, documents, fmt.Errorf("look for old alerts: %w", err)
 	}
