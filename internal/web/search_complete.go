@@ -105,7 +105,7 @@ func (s *searches) complete(rw http.ResponseWriter, r *http.Request) {
 		})
 	}
 	add(spot.Words, "word", func(string) Option { return Option{} })
-	answer(rw, http.StatusOK, out)
+	answerLong(rw, r, out)
 }
 
 // mostSaved is how many saved searches are offered.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -79,7 +80,7 @@ func (s *searches) search(rw http.ResponseWriter, r *http.Request) {
 		s.refuse(rw, r, err)
 		return
 	}
-	answer(rw, http.StatusOK, out)
+	answerLong(rw, r, out)
 }
 
 // rows runs a search for at most limit rows.
@@ -282,4 +283,24 @@ func (s *searches) hints(rw http.ResponseWriter, r *http.Request) {
 		out.Warnings = append(out.Warnings, mistakeOf(in.Query, m.Text, m.Start, m.End, m.Message, m.Hint))
 	}
 	answer(rw, http.StatusOK, out)
+}
+
+// answerLong is answer for what may be long: compressed for those who take that.
+func answerLong(rw http.ResponseWriter, r *http.Request, body any) {
+	b, err := json.Marshal(body)
+	if err != nil || len(b) < 1400 || !takes(r, "gzip") {
+		answer(rw, http.StatusOK, body)
+		return
+	}
+	h := rw.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Encoding", "gzip")
+	h.Add("Vary", "Accept-Encoding")
+	w, err := gzip.NewWriterLevel(rw, gzip.BestSpeed)
+	if err != nil {
+		return // the level is right
+	}
+	w.Write(append(b, '\n')) //nolint:errcheck // a reader that went away needs no answer
+	w.Close()                //nolint:errcheck // the same
 }

@@ -2,10 +2,12 @@ package web_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -129,6 +131,41 @@ func TestSearchAnswersAsTheCommandDoes(t *testing.T) {
 	none := post[web.SearchAnswer](t, h, "/api/v1/search", body{"query": "*", "from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"}, 200)
 	if len(none.Rows) != 0 || none.More {
 		t.Errorf("another time: %+v", none)
+	}
+}
+
+func TestLongAnswersComeCompressed(t *testing.T) {
+	h := newSearches(t, 600, time.Now())
+	ask := func(encoding string) (*http.Response, string) {
+		r := httptest.NewRequest("POST", "/api/v1/search", strings.NewReader(`{"query":"*","limit":400}`))
+		r.Host = "127.0.0.1:7171"
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept-Encoding", encoding)
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		resp := rec.Result()
+		in := io.Reader(resp.Body)
+		if resp.Header.Get("Content-Encoding") == "gzip" {
+			unzipped, err := gzip.NewReader(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in = unzipped
+		}
+		b, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out web.SearchAnswer
+		if err := json.Unmarshal(b, &out); err != nil || len(out.Rows) != 400 {
+			t.Errorf("%q: %d rows, %v", encoding, len(out.Rows), err)
+		}
+		return resp, string(out.Rows[0])
+	}
+	plain, first := ask("identity")
+	zipped, same := ask("br, gzip")
+	if plain.Header.Get("Content-Encoding") != "" || zipped.Header.Get("Content-Encoding") != "gzip" || first != same {
+		t.Errorf("plain %v, compressed %v", plain.Header, zipped.Header)
 	}
 }
 

@@ -92,7 +92,7 @@ func (s *searches) histogram(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	slices.SortFunc(out.Bars, func(a, b HistogramBar) int { return int(a.Time - b.Time) })
-	answer(rw, http.StatusOK, out)
+	answerLong(rw, r, out)
 }
 
 // WindowsRequest asks what a search with a threshold computes in each window.
@@ -139,7 +139,7 @@ func (s *searches) windows(rw http.ResponseWriter, r *http.Request) {
 		s.refuse(rw, r, err)
 		return
 	}
-	answer(rw, http.StatusOK, out)
+	answerLong(rw, r, out)
 }
 
 func (s *searches) computeWindows(r *http.Request, in WindowsRequest) (*Windows, error) {

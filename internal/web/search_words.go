@@ -232,7 +232,7 @@ func (s *searches) listFields(rw http.ResponseWriter, r *http.Request) {
 		s.refuse(rw, r, err)
 		return
 	}
-	answer(rw, http.StatusOK, out)
+	answerLong(rw, r, out)
 }
 
 func rangeOf(r *http.Request) Range {
@@ -251,7 +251,7 @@ func (s *searches) listValues(rw http.ResponseWriter, r *http.Request) {
 		s.refuse(rw, r, err)
 		return
 	}
-	answer(rw, http.StatusOK, out)
+	answerLong(rw, r, out)
 }
 
 // valuesOf are the values of a field that begin with a text, counted exactly where that is done soon, else
@@ -348,5 +348,5 @@ func (s *searches) delay(rw http.ResponseWriter, r *http.Request) {
 		delays := slices.Sorted(slices.Values(looked.delays))
 		out.P99 = max(0, delays[(len(delays)*99+99)/100-1].Milliseconds())
 	}
-	answer(rw, http.StatusOK, out)
+	answerLong(rw, r, out)
 }
