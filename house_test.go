@@ -59,7 +59,7 @@ var rooms = map[string]string{
 	"internal/settings": "internal/config internal/store",
 	"internal/config":   "internal/duration internal/nearest internal/query internal/wording internal/yamltext",
 	"internal/web": "internal/account internal/alert internal/check internal/config internal/detect internal/duration internal/forecast internal/ledger internal/logstore internal/notice " +
-		"internal/outbox internal/policy internal/query internal/rule internal/saved internal/slack internal/blockkit internal/tuning internal/wording",
+		"internal/outbox internal/policy internal/query internal/rule internal/saved internal/settings internal/slack internal/blockkit internal/tuning internal/wording",
 	"internal/obs":     "",
 	"internal/demo":    "internal/blockkit",
 	"internal/app":     "*",

@@ -17,7 +17,7 @@ const takenWait = 30 * time.Second
 // before is made again, and says so.
 func Serve(ctx context.Context, o Options, begun func(*App) error) (err error) {
 	door := &Door{}
-	o.Door = door
+	o.Door, o.Samples = door, newSamples()
 	defer func() { err = errors.Join(err, door.Close()) }()
 	a, err := New(ctx, o)
 	if err != nil {

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,8 @@ type Options struct {
 	Prefix string
 	// Door is the listening address that the next App is to have as well; nil is one of its own.
 	Door *Door
+	// Samples are what was asked for of made-up logs, for the next App as well; nil is none of before.
+	Samples *Samples
 	// Instead is the configuration that holds in place of Config and what was set in the browser, because Why.
 	Instead *config.Config
 	Why     error
@@ -81,7 +84,8 @@ type App struct {
 	writeBack *kibana.WriteBack
 
 	settings *settings.Settings // nil where nothing can be set
-	changed  chan struct{}      // holds one once something was set
+	samples  *Samples
+	changed  chan struct{} // holds one once something was set
 
 	listener, socket net.Listener
 	closers          []closer // in the order they were made; closed last first
@@ -97,7 +101,7 @@ func (a *App) onClose(what string, f func() error) { a.closers = append(a.closer
 // New takes the data directory and the listen address, and makes every room. Nothing is read or sent
 // before Run. It is one straight function: what a room needs has been made above it.
 func New(ctx context.Context, o Options) (a *App, err error) {
-	a = &App{config: o.Config, log: o.Log, changed: make(chan struct{}, 1)}
+	a = &App{config: o.Config, log: o.Log, changed: make(chan struct{}, 1), samples: cmp.Or(o.Samples, newSamples())}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -213,7 +217,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.accounts, err = newAccounts(cfg, db, o.Log); err != nil {
 		return a, err
 	}
-	searches, closeAll, err := searchPart(cfg, db, a.engine, a.lookups.all, o.Log)
+	searches, searched, closeAll, err := searchPart(cfg, db, a.engine, a.lookups.all, o.Log)
 	if err != nil {
 		return a, err
 	}
@@ -236,7 +240,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	a.web, err = web.New(web.Options{
 		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
 		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(a.lookups.all), Logs: logs, Local: local,
-		Accounts: a.accounts, Access: accessOf(cfg), Parts: append(parts, states, searches, forecasts, a.rulePages(cfg), web.Messages()), Home: o.Home, Log: o.Log,
+		Accounts: a.accounts, Access: accessOf(cfg), Parts: append(parts, web.SourceStates(states), searches, forecasts, a.rulePages(cfg), web.Messages(), a.settingPages(cfg, states, searched)), Home: o.Home, Log: o.Log,
 	})
 	if err != nil {
 		return a, err
@@ -298,6 +302,7 @@ func (a *App) Run(ctx context.Context) error {
 		a.engine.ask()
 		g.Go(func() error { return a.engine.run(ctx) })
 	}
+	g.Go(func() error { return a.samples.run(ctx, a.engine) })
 	g.Go(func() error { return a.intake.Run(ctx) })
 	g.Go(func() error { return a.metrics.run(ctx) })
 	g.Go(func() error { return a.rules.Run(ctx) })

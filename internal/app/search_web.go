@@ -15,7 +15,7 @@ import (
 
 // searchPart makes the page and the API of searches over the sources of the configuration, and tells how to close
 // what it connects.
-func searchPart(cfg *config.Config, db *store.DB, engine *engine, tables func() map[string]*query.Table, log *slog.Logger) (web.Part, func() error, error) {
+func searchPart(cfg *config.Config, db *store.DB, engine *engine, tables func() map[string]*query.Table, log *slog.Logger) (web.Part, []web.SearchSource, func() error, error) {
 	var clients []*elastic.Client
 	closeAll := func() error {
 		for _, c := range clients {
@@ -39,7 +39,7 @@ func searchPart(cfg *config.Config, db *store.DB, engine *engine, tables func() 
 		}
 		client, err := newClient(s, log, timeout)
 		if err != nil {
-			return nil, nil, errors.Join(err, closeAll())
+			return nil, nil, nil, errors.Join(err, closeAll())
 		}
 		clients = append(clients, client)
 		backend := elastic.NewBackend(client, s.Indices) // it remembers mappings
@@ -53,7 +53,7 @@ func searchPart(cfg *config.Config, db *store.DB, engine *engine, tables func() 
 	}
 	var err error
 	if o.Saved, err = saved.New(saved.Options{DB: db}); err != nil {
-		return nil, nil, errors.Join(err, closeAll())
+		return nil, nil, nil, errors.Join(err, closeAll())
 	}
-	return web.Searches(o), closeAll, nil
+	return web.Searches(o), o.Sources, closeAll, nil
 }

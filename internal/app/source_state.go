@@ -8,8 +8,8 @@ import (
 	"tocsin/internal/web"
 )
 
-// sourceStates lets the API ask each source of the configuration how it is, and tells how to close what it connects.
-func sourceStates(cfg *config.Config, engine *engine, version string, log *slog.Logger) (web.Part, func() error, error) {
+// sourceStates are the sources of the configuration, to be asked how they are; it also tells how to close what it connects.
+func sourceStates(cfg *config.Config, engine *engine, version string, log *slog.Logger) ([]web.StateSource, func() error, error) {
 	var (
 		out     []web.StateSource
 		closers []func()
@@ -49,5 +49,5 @@ func sourceStates(cfg *config.Config, engine *engine, version string, log *slog.
 		}
 		out = append(out, one)
 	}
-	return web.SourceStates(out), closeAll, nil
+	return out, closeAll, nil
 }

@@ -124,6 +124,10 @@ func (w *Web) root(rw http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if w.admitPage(rw, r, account.Viewer) {
+		if w.beginning != nil && w.beginning(r) {
+			http.Redirect(rw, r, "/welcome", http.StatusSeeOther)
+			return
+		}
 		home(rw, r)
 	}
 }

@@ -58,10 +58,12 @@ type Web struct {
 	accounts *account.Accounts // nil for none
 	access   Access
 
-	routes   []Route
-	pages    []Page
-	wrong    []error // what cannot be on the table
-	document []byte  // the OpenAPI document
+	routes []Route
+	pages  []Page
+	// beginning says that there is nothing yet, and / is the page that helps; nil is never.
+	beginning func(*http.Request) bool
+	wrong     []error // what cannot be on the table
+	document  []byte  // the OpenAPI document
 }
 
 // New checks the options.
