@@ -289,6 +289,9 @@ func (a *App) Close() error {
 // stopGrace is how long pages and posts under way get when the process is told to stop.
 const stopGrace = 4 * time.Second
 
+// requestGrace is how long a request under way gets before what it waits for is given up.
+const requestGrace = time.Second
+
 // Run serves, reads and sends until ctx ends, then stops in order and returns nil; or ErrReconfigured when what was
 // set in the browser wants the rooms made anew.
 func (a *App) Run(ctx context.Context) error {
@@ -367,22 +370,34 @@ func (a *App) sound(ctx context.Context) error {
 }
 
 func (a *App) serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	requests, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	fresh := &fresh{}
 	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		BaseContext: func(net.Listener) context.Context { return ctx }, ConnContext: account.WithPeer,
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+		Handler: fresh.handler(h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return requests }, ConnState: fresh.state,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return account.WithPeer(fresh.with(ctx, c), c) },
+		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
-	stopped := make(chan error, 1)
+	served, stopped := make(chan struct{}), make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
+		l.Close() //nolint:errcheck // no more are taken, and those that were taken are answered
+		<-served
+		fresh.wait(freshWait)
+		defer time.AfterFunc(requestGrace, end).Stop()
 		grace, cancel := context.WithTimeout(context.Background(), stopGrace)
 		defer cancel()
 		err := s.Shutdown(grace)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = s.Close()
 		}
+		if errors.Is(err, net.ErrClosed) { // the listener is, from above
+			err = nil
+		}
 		stopped <- err
 	})
 	err := s.Serve(l)
+	close(served)
 	if stop() { // it ended by itself
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}

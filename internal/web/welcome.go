@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -54,6 +54,7 @@ type example struct {
 	Name, Text, Search, Source string
 	Found                      int
 	More                       bool
+	Lately                     bool // found in the last quarter of an hour too
 }
 
 type welcomeView struct {
@@ -204,21 +205,26 @@ var plainExamples = []rule.Rule{
 	{Name: "How much comes in", Description: "All events; an alert for too many.", Search: "* | count | search count > 1000"},
 }
 
+// looksBack matches searches that need more than the last day to find anything.
+var looksBack = regexp.MustCompile(`\| *(newterms|spike|missing)`)
+
 // examples are searches that find something in the last day here, of the pack before others.
 func (s *settingsPart) examples(r *http.Request) []example {
 	ctx, cancel := context.WithTimeout(r.Context(), exampleTime)
 	defer cancel()
 	var tried []example
-	for _, source := range s.o.Searches {
-		for _, packed := range rule.Pack() {
-			if text := packed.Rule.Search; !strings.Contains(text, "| newterms") && !strings.Contains(text, "| spike") && !strings.Contains(text, "| missing") {
-				tried = append(tried, example{Name: packed.Rule.Name, Text: packed.Rule.Description, Search: text, Source: source.Name})
-			}
+	pack := slices.DeleteFunc(rule.Pack(), func(e rule.Entry) bool { return looksBack.MatchString(e.Rule.Search) })
+	slices.SortStableFunc(pack, func(a, b rule.Entry) int { return len(a.Rule.Search) - len(b.Rule.Search) })
+	add := func(r *rule.Rule) {
+		for _, source := range s.o.Searches {
+			tried = append(tried, example{Name: r.Name, Text: r.Description, Search: r.Search, Source: source.Name})
 		}
-		for i := range plainExamples {
-			p := &plainExamples[i]
-			tried = append(tried, example{Name: p.Name, Text: p.Description, Search: p.Search, Source: source.Name})
-		}
+	}
+	for _, packed := range pack {
+		add(packed.Rule)
+	}
+	for i := range plainExamples {
+		add(&plainExamples[i])
 	}
 	var (
 		mu   sync.Mutex
@@ -232,15 +238,17 @@ func (s *settingsPart) examples(r *http.Request) []example {
 				mu.Lock()
 				i := next
 				next++
-				enough := len(hits) >= wantedExamples
+				enough := len(hits) >= 2*wantedExamples
 				mu.Unlock()
 				if i >= len(tried) || enough || ctx.Err() != nil {
 					return
 				}
 				one := tried[i]
-				found, more := s.finds(ctx, r, one)
+				found, more := s.finds(ctx, r, one, "-24h")
 				if found > 0 {
 					one.Found, one.More = found, more
+					lately, _ := s.finds(ctx, r, one, "-15m")
+					one.Lately = lately > 0
 					mu.Lock()
 					hits[i] = one
 					mu.Unlock()
@@ -250,19 +258,23 @@ func (s *settingsPart) examples(r *http.Request) []example {
 	}
 	done.Wait()
 	var out []example
-	for i := range tried {
-		if one, ok := hits[i]; ok && len(out) < wantedExamples {
-			out = append(out, one)
+	for _, lately := range []bool{true, false} {
+		for i := range tried {
+			one, ok := hits[i]
+			known := slices.ContainsFunc(out, func(e example) bool { return e.Name == one.Name })
+			if ok && one.Lately == lately && !known && len(out) < wantedExamples {
+				out = append(out, one)
+			}
 		}
 	}
 	return out
 }
 
-// finds counts the rows of a search over the last day; none where it has no answer in time.
-func (s *settingsPart) finds(ctx context.Context, r *http.Request, e example) (n int, more bool) {
+// finds counts the rows of a search from a time on; none where it has no answer in time.
+func (s *settingsPart) finds(ctx context.Context, r *http.Request, e example, from string) (n int, more bool) {
 	ctx, cancel := context.WithTimeout(ctx, exampleOne)
 	defer cancel()
-	sc, err := s.searches.scope(Range{Source: e.Source, From: "-24h"})
+	sc, err := s.searches.scope(Range{Source: e.Source, From: from})
 	if err != nil {
 		return 0, false
 	}

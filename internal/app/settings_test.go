@@ -1,0 +1,232 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tocsin/internal/alert"
+	"tocsin/internal/config"
+	"tocsin/internal/demo"
+)
+
+// serving runs Serve with a configuration's text until the test ends, and gives its address.
+func serving(t *testing.T, text string) (url string) {
+	t.Helper()
+	cfg, err := config.Parse("tocsin.yaml", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- Serve(ctx, Options{Config: cfg, Version: "test", Log: slog.New(slog.DiscardHandler)}, func(a *App) error {
+			begun <- a.URL()
+			return nil
+		})
+	}()
+	select {
+	case url = <-begun:
+		t.Cleanup(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+	case err := <-ended:
+		cancel()
+		t.Fatal(err)
+	}
+	return url
+}
+
+// call asks the API; out may be nil.
+func call(t *testing.T, method, url string, in, out any) int {
+	t.Helper()
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = strings.NewReader(string(b))
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Close = true // the next may be answered by the next App
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it is read whole
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out != nil {
+		if err := json.Unmarshal(answer, out); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, url, err, answer)
+		}
+	}
+	return resp.StatusCode
+}
+
+func set(t *testing.T, url, section, text string) {
+	t.Helper()
+	var out json.RawMessage
+	if status := call(t, http.MethodPut, url+"api/v1/settings/"+section, map[string]string{"text": text}, &out); status != http.StatusOK {
+		t.Fatalf("set %s: %d %s", section, status, out)
+	}
+}
+
+// TestNothingIsLostWhileTheConfigurationChanges: detections come in without a pause while sources and Slack are
+// connected and routes change again and again. Every detection is said once, and no connection is refused meanwhile.
+func TestNothingIsLostWhileTheConfigurationChanges(t *testing.T) {
+	quiet := slog.New(slog.DiscardHandler)
+	slack := demo.NewSlack(demo.SlackOptions{Channels: []demo.SlackChannel{{Name: "alerts"}}})
+	slackAt, stopSlack, err := standIn(quiet, slack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stopSlack()
+	cluster := demo.NewCluster(demo.ClusterOptions{Seed: 1})
+	clusterAt, stopCluster, err := standIn(quiet, cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stopCluster()
+	url := serving(t, "listen: 127.0.0.1:0\ndata_dir: "+t.TempDir())
+
+	stop, refused := make(chan struct{}), make(chan error, 1)
+	var answered atomic.Int64
+	go func() { // a new connection each time, so that the listener itself is asked
+		c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+		for {
+			select {
+			case <-stop:
+				refused <- nil
+				return
+			case <-time.After(time.Millisecond):
+			}
+			resp, err := c.Get(url + "healthz")
+			if err != nil {
+				refused <- err
+				return
+			}
+			resp.Body.Close() //nolint:errcheck // nothing is read of it
+			answered.Add(1)
+		}
+	}()
+
+	made := demo.NewDetections(1)
+	const rounds, each = 7, 10
+	for i := range rounds {
+		for range each {
+			if err := cluster.Put(made.Make("8.19", demo.QueryDetection, time.Now())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch i {
+		case 0:
+			set(t, url, "sources", "sources:\n- {name: siem, kind: elasticsearch, urls: ['"+clusterAt.String()+"'], api_key: 'a:b'}\n")
+			set(t, url, "detections", "detections:\n- {source: siem, poll: 100ms, since: all}\n")
+		case 1:
+			set(t, url, "slack", "slack: {bot_token: "+demo.DemoToken+", channel: '#alerts', api_url: '"+slackAt.String()+"/api/', pace: 'off'}\n")
+		default:
+			set(t, url, "route", fmt.Sprintf("route: {group_by: ['...'], group_wait: 0s, group_interval: %ds, rate_limit: 'off'}\n", i))
+		}
+	}
+	var health struct {
+		Alerts []struct {
+			Fate alert.Fate `json:"fate"`
+		} `json:"alerts"`
+	}
+	settled := func() (seen, waiting int) {
+		call(t, http.MethodGet, url+"api/v1/alerts?limit=1000", nil, &health)
+		for _, a := range health.Alerts {
+			if a.Fate == alert.Pending {
+				waiting++
+			}
+		}
+		return len(health.Alerts), waiting
+	}
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		seen, waiting := settled()
+		if seen == rounds*each && waiting == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d detections are there, %d wait", seen, rounds*each, waiting)
+		}
+	}
+	close(stop)
+	if err := <-refused; err != nil {
+		t.Errorf("a connection was refused: %v", err)
+	}
+	if answered.Load() == 0 {
+		t.Error("nobody was answered")
+	}
+	keys := map[string]bool{}
+	for _, m := range slack.Messages("") {
+		if keys[m.Key] {
+			t.Errorf("said twice: %s", m.Text)
+		}
+		keys[m.Key] = true
+	}
+	for _, a := range health.Alerts {
+		if a.Fate != alert.Sent && a.Fate != alert.Grouped {
+			t.Errorf("an alert is %s", a.Fate)
+		}
+	}
+}
+
+func TestWhatIsWrongIsRefusedAndWhatHeldGoesOn(t *testing.T) {
+	url := serving(t, "listen: 127.0.0.1:0\ndata_dir: "+t.TempDir())
+	var refused struct {
+		Problems []config.Problem `json:"problems"`
+	}
+	if status := call(t, http.MethodPut, url+"api/v1/settings/sources", map[string]string{"text": "sources:\n- name: siem\n  kind: elastic\n"}, &refused); status != http.StatusUnprocessableEntity {
+		t.Fatalf("answered %d", status)
+	}
+	if len(refused.Problems) < 2 || refused.Problems[0].Place.File != "settings/sources" || refused.Problems[0].Place.Line == 0 {
+		t.Errorf("problems are %+v", refused.Problems)
+	}
+	var sources struct {
+		Sources []struct{ Name string } `json:"sources"`
+	}
+	call(t, http.MethodGet, url+"api/v1/sources", nil, &sources)
+	if len(sources.Sources) != 1 || sources.Sources[0].Name != config.DefaultSource {
+		t.Errorf("sources are %+v", sources)
+	}
+}
+
+// TestARefusedChangeOfRoomsFallsBack: what cannot be made, though it could be read, leaves what held before.
+func TestARefusedChangeOfRoomsFallsBack(t *testing.T) {
+	dir := t.TempDir()
+	cfg, err := config.Parse("tocsin.yaml", []byte("listen: 127.0.0.1:0\ndata_dir: "+dir), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), Options{Config: cfg, Log: slog.New(slog.DiscardHandler), Instead: cfg, Why: io.ErrUnexpectedEOF})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close() //nolint:errcheck // the test is over
+	told := false
+	for _, p := range a.health.Report().Parts {
+		told = told || p.Name == settingsPart && strings.Contains(p.Error, "unexpected EOF")
+	}
+	if !told {
+		t.Errorf("nothing tells why: %+v", a.health.Report())
+	}
+}
