@@ -12,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"tocsin/internal/account"
 	"tocsin/internal/alert"
 	"tocsin/internal/config"
 	"tocsin/internal/demo"
+	"tocsin/internal/web"
 )
 
 // serving runs Serve with a configuration's text until the test ends, and gives its address.
@@ -228,5 +230,118 @@ func TestARefusedChangeOfRoomsFallsBack(t *testing.T) {
 	}
 	if !told {
 		t.Errorf("nothing tells why: %+v", a.health.Report())
+	}
+}
+
+// TestPagesOfSettingsByRole: everybody sees how sources are, admins alone change connections.
+func TestPagesOfSettingsByRole(t *testing.T) {
+	s := serveWhole(t)
+	page := func(role account.Role, method, path, form string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, strings.TrimSuffix(s.URL(), "/")+path, strings.NewReader(form))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+s.tokens[role])
+		r.Header.Set("Accept", "text/html")
+		if form != "" {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		resp, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close() //nolint:errcheck // it is read whole
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	for _, c := range []struct {
+		method, path, form    string
+		viewer, editor, admin int
+	}{
+		{"GET", "/", "", 303, 303, 303}, // to the first steps
+		{"GET", "/welcome", "", 200, 200, 200},
+		{"GET", "/welcome/events", "", 200, 200, 200},
+		{"GET", "/sources", "", 200, 200, 200},
+		{"GET", "/settings", "", 200, 200, 200},
+		{"GET", "/sources/edit", "", 403, 403, 200},
+		{"POST", "/sources/edit", "do=save&name=siem&kind=elasticsearch&auth=none", 403, 403, 422}, // it has no URL
+		{"POST", "/settings", "do=text&section=route&text=route:+{group_wait:+no}&version=0", 403, 403, 422},
+		{"POST", "/welcome", "do=slack-test&how=token&channel=%23a", 403, 403, 422}, // it has no token
+	} {
+		for role, want := range map[account.Role]int{account.Viewer: c.viewer, account.Editor: c.editor, account.Admin: c.admin} {
+			status, body := page(role, c.method, c.path, c.form)
+			if status != want {
+				t.Errorf("%s %s as %s: %d, want %d", c.method, c.path, role, status, want)
+			}
+			if role != account.Admin && c.method == "GET" && (strings.Contains(body, `href="/sources/edit`) || strings.Contains(body, `value="slack-test"`)) {
+				t.Errorf("%s offers %s what only admins may", c.path, role)
+			}
+		}
+	}
+}
+
+// TestASecretIsNeverShown: neither a page nor the API has it once it is set.
+func TestASecretIsNeverShown(t *testing.T) {
+	url := serving(t, "listen: 127.0.0.1:0\ndata_dir: "+t.TempDir())
+	set(t, url, "slack", "slack: {bot_token: xoxb-hidden, channel: '#a', api_url: 'http://127.0.0.1:1/'}")
+	set(t, url, "notify", "notify:\n- {name: hook, kind: webhook, url: 'https://example.com/hidden-url', secret: hidden-too}\n")
+	for _, path := range []string{"settings", "welcome", "sources", "api/v1/settings", "api/v1/settings/slack", "api/v1/settings/notify", "api/v1/audit", "delivery"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", "text/html")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close() //nolint:errcheck // it is read whole
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d, %v", path, resp.StatusCode, err)
+		}
+		if strings.Contains(string(b), "xoxb-hidden") || strings.Contains(string(b), "hidden-url") || strings.Contains(string(b), "hidden-too") {
+			t.Errorf("%s shows a secret", path)
+		}
+	}
+}
+
+// TestASourceIsTested: what a cluster tells, with the detections that could be forwarded, and what to do where none answers.
+func TestASourceIsTested(t *testing.T) {
+	cluster := demo.NewCluster(demo.ClusterOptions{Seed: 1})
+	at, stop, err := standIn(slog.New(slog.DiscardHandler), cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	url := serving(t, "listen: 127.0.0.1:0\ndata_dir: "+t.TempDir())
+	var found web.SourceTest
+	test := func(address string) {
+		t.Helper()
+		found = web.SourceTest{}
+		text := "sources:\n- {name: siem, kind: elasticsearch, urls: ['" + address + "'], api_key: 'a:b'}\n"
+		if status := call(t, http.MethodPost, url+"api/v1/sources/test", map[string]string{"name": "siem", "text": text}, &found); status != http.StatusOK {
+			t.Fatalf("answered %d", status)
+		}
+	}
+	test("http://127.0.0.1:1")
+	if found.OK || !strings.Contains(found.Error, "refused") || !strings.Contains(found.Hint, "Nothing listens there") {
+		t.Errorf("of a closed port: %+v", found)
+	}
+	test(at.String())
+	if found.Product != "elasticsearch" || found.Version == "" {
+		t.Errorf("of a cluster: %+v", found)
+	}
+	for index, space := range map[string]string{
+		".internal.alerts-security.alerts-default-000001": "default", ".siem-signals-red-team-000042": "red-team", ".alerts-security.alerts-a": "a", "other": "default",
+	} {
+		if got := spaceOf(index); got != space {
+			t.Errorf("%s is of the space %q, want %q", index, got, space)
+		}
 	}
 }

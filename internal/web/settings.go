@@ -123,12 +123,13 @@ type settingsPart struct {
 	*Web
 	o        SettingsOptions
 	searches *searches
+	tested   tested
 }
 
 // Settings adds what can be set in the browser: its API, and the pages of sources, settings and the beginning.
 func Settings(o SettingsOptions) Part {
 	return func(w *Web) {
-		s := &settingsPart{w, o, &searches{Web: w, o: SearchOptions{Sources: o.Searches}, samples: newCache[*sample](cacheLife)}}
+		s := &settingsPart{Web: w, o: o, searches: &searches{Web: w, o: SearchOptions{Sources: o.Searches}, samples: newCache[*sample](cacheLife)}}
 		if o.Settings != nil {
 			s.routeSections()
 			w.page(Page{Method: "GET", Path: "/settings", Role: account.Viewer, Handle: s.settingsPage})

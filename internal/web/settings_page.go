@@ -42,6 +42,7 @@ var aboutSections = map[string][2]string{
 type slackForm struct {
 	How, BotToken, WebhookURL, Channel, APIURL string
 	HasToken, HasWebhook                       bool
+	Typed                                      string // by what those that were tested are asked for
 }
 
 type settingsView struct {
@@ -162,7 +163,7 @@ func (s *settingsPart) keepText(rw http.ResponseWriter, r *http.Request, c setti
 // slackForm tests Slack, or sets it and goes on.
 func (s *settingsPart) slackForm(rw http.ResponseWriter, r *http.Request, to string) {
 	f := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
-	form := slackForm{How: f("how"), BotToken: f("bot_token"), WebhookURL: f("webhook_url"), Channel: f("channel"), APIURL: f("api_url")}
+	form := slackForm{How: f("how"), BotToken: f("bot_token"), WebhookURL: f("webhook_url"), Channel: f("channel"), APIURL: f("api_url"), Typed: f("typed")}
 	section, items, err := s.items(r.Context(), "slack")
 	if err != nil {
 		s.cannot(rw, r, to, err)
@@ -196,6 +197,11 @@ func (s *settingsPart) slackForm(rw http.ResponseWriter, r *http.Request, to str
 	}
 	set("channel", form.Channel)
 	set("api_url", form.APIURL)
+	if form.How == "webhook" && form.WebhookURL == "" {
+		s.tested.fill(form.Typed, who(r).Name, values, "webhook_url")
+	} else if form.How != "webhook" && form.BotToken == "" {
+		s.tested.fill(form.Typed, who(r).Name, values, "bot_token")
+	}
 	text, err := settings.WriteOne("slack", values)
 	if err != nil {
 		s.broken(rw, r, err)
@@ -215,6 +221,7 @@ func (s *settingsPart) slackForm(rw http.ResponseWriter, r *http.Request, to str
 	if err == nil {
 		found := s.o.TestSlack(r.Context(), cfg, true)
 		test = &found
+		form.Typed = s.tested.keep(who(r).Name, values)
 	} else {
 		var fault SettingFailure
 		if status, fault = settingFault(err); status == 0 {

@@ -85,7 +85,8 @@ func (s *settingsPart) delayOf(ctx context.Context, name string) string {
 // sourceForm is a source as the form has it. No stored secret is in it.
 type sourceForm struct {
 	Was, Name, Kind, URLs, CloudID, Auth, APIKey, Username, Password, CAFile, CA, CAFingerprint, ProxyURL, Indices string
-	HasAPIKey, HasPassword                                                                                         bool // one is stored
+	HasAPIKey, HasPassword                                                                                         bool   // one is stored
+	Typed                                                                                                          string // by what those that were tested are asked for
 }
 
 type sourceEdit struct {
@@ -151,6 +152,7 @@ func readSourceForm(r *http.Request) sourceForm {
 		Was: f("was"), Name: f("name"), Kind: f("kind"), URLs: f("urls"), CloudID: f("cloud_id"), Auth: f("auth"), APIKey: f("api_key"), Username: f("username"),
 		Password: r.PostFormValue("password"), CAFile: f("ca_file"), CA: f("ca"), CAFingerprint: f("ca_fingerprint"), ProxyURL: f("proxy_url"), Indices: f("indices"),
 		HasAPIKey: f("has_api_key") != "", HasPassword: f("has_password") != "",
+		Typed: f("typed"),
 	}
 }
 
@@ -226,6 +228,11 @@ func (s *settingsPart) editForm(rw http.ResponseWriter, r *http.Request) {
 		items, at = append(items, nil), len(items)
 	}
 	items[at] = f.values(items[at])
+	if f.Auth == "key" && f.APIKey == "" {
+		s.tested.fill(f.Typed, who(r).Name, items[at], "api_key")
+	} else if f.Auth == "user" && f.Password == "" {
+		s.tested.fill(f.Typed, who(r).Name, items[at], "password")
+	}
 	if f.Name == "" {
 		v.Wrong = "The source needs a name, such as siem."
 		s.render(rw, r, http.StatusUnprocessableEntity, "source_edit", v)
@@ -239,11 +246,11 @@ func (s *settingsPart) editForm(rw http.ResponseWriter, r *http.Request) {
 		s.keepSources(rw, r, items, v.Version, &v, "The source "+f.Name+" is kept.", to)
 		return
 	}
-	s.testForm(rw, r, items, &v)
+	s.testForm(rw, r, items, items[at], &v)
 }
 
 // testForm connects to what the form says, and keeps nothing.
-func (s *settingsPart) testForm(rw http.ResponseWriter, r *http.Request, items []settings.Values, v *sourceEdit) {
+func (s *settingsPart) testForm(rw http.ResponseWriter, r *http.Request, items []settings.Values, one settings.Values, v *sourceEdit) {
 	text, err := settings.Write("sources", items)
 	if err != nil {
 		s.broken(rw, r, err)
@@ -261,6 +268,7 @@ func (s *settingsPart) testForm(rw http.ResponseWriter, r *http.Request, items [
 	}
 	test := s.o.TestSource(r.Context(), source)
 	v.Test = &test
+	v.Form.Typed = s.tested.keep(who(r).Name, one)
 	s.render(rw, r, http.StatusOK, "source_edit", v)
 }
 
