@@ -41,7 +41,7 @@ func TestFirstRun(t *testing.T) {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 
-	index := fmt.Sprintf("first-run-%d", time.Now().UnixNano())
+	index := fmt.Sprintf("logs-%06d", time.Now().UnixNano()/1000%1_000_000)
 	var body bytes.Buffer
 	for _, line := range browserEvents(time.Now()) {
 		fmt.Fprintf(&body, "{\"create\":{}}\n%s\n", line)

@@ -129,6 +129,9 @@ func readable(ctx context.Context, client *elastic.Client, s *config.Source, out
 	switch {
 	case r.Shards.Total == 0:
 		out.Readable = "No index is called " + what + ", or none of that name may be read."
+		if len(s.Indices) == 0 {
+			out.Readable = "There is no index that may be read."
+		}
 		out.Warnings = append(out.Warnings, "There is nothing to read yet: look whether the indices are right, and what the key may read.")
 	case r.Total == 0:
 		out.Readable = "There are no documents in " + what + " yet."
@@ -209,7 +212,7 @@ func testHint(s *config.Source, err error) string {
 		return "The certificate is not one this machine knows: paste the cluster's CA (http_ca.crt of Elasticsearch), or give its fingerprint."
 	case errors.As(err, &hostname):
 		return "The certificate is of another name: use the name it is for in the URL."
-	case strings.Contains(text, "HTTP response to HTTPS"):
+	case strings.Contains(text, "HTTP response to HTTPS"), strings.Contains(text, "TLS handshake"):
 		return "The cluster speaks plain http: write http:// in the URL, or turn TLS on there."
 	case strings.Contains(text, "EOF"), strings.Contains(text, "malformed HTTP"):
 		return "Try https:// in place of http://, or look whether this is the port of the HTTP API, usually 9200."
