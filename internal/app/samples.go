@@ -64,11 +64,12 @@ func (s *Samples) run(ctx context.Context, e *engine) error {
 			case <-s.wanted:
 			}
 		}
-		if err := s.load(ctx, e); ctx.Err() == nil && err != nil {
-			s.say(fmt.Sprintf("Sample data could not be loaded: %v.", err))
-		}
+		err := s.load(ctx, e)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
+		}
+		if err != nil {
+			s.say(fmt.Sprintf("Sample data could not be loaded: %v.", err))
 		}
 		s.mu.Lock()
 		s.logs = nil

@@ -271,6 +271,7 @@ func TestPagesOfSettingsByRole(t *testing.T) {
 		{"GET", "/sources/edit", "", 403, 403, 200},
 		{"POST", "/sources/edit", "do=save&name=siem&kind=elasticsearch&auth=none", 403, 403, 422}, // it has no URL
 		{"POST", "/settings", "do=text&section=route&text=route:+{group_wait:+no}&version=0", 403, 403, 422},
+		{"POST", "/settings", "do=route&group_by=rule.name&group_wait=soon&group_interval=5m&rate_limit=6/m&version=0", 403, 403, 422},
 		{"POST", "/welcome", "do=slack-test&how=token&channel=%23a", 403, 403, 422}, // it has no token
 	} {
 		for role, want := range map[account.Role]int{account.Viewer: c.viewer, account.Editor: c.editor, account.Admin: c.admin} {
@@ -307,6 +308,9 @@ func TestASecretIsNeverShown(t *testing.T) {
 		}
 		if strings.Contains(string(b), "xoxb-hidden") || strings.Contains(string(b), "hidden-url") || strings.Contains(string(b), "hidden-too") {
 			t.Errorf("%s shows a secret", path)
+		}
+		if path == "api/v1/audit" && strings.Count(string(b), "PUT /api/v1/settings/{section}") != 2 {
+			t.Errorf("the log of changes has not who set what: %s", b)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"tocsin/internal/account"
 	"tocsin/internal/config"
+	"tocsin/internal/duration"
 	"tocsin/internal/settings"
 )
 
@@ -45,7 +46,17 @@ type slackForm struct {
 	Typed                                      string // by what those that were tested are asked for
 }
 
+// routeForm is the root of the routes: what holds for every alert that no route below says otherwise of.
+type routeForm struct {
+	GroupBy, GroupWait, GroupInterval, RateLimit string
+	Version                                      int64
+	InFile                                       bool
+	Wrong                                        string
+	Below                                        int // routes
+}
+
 type settingsView struct {
+	Route    routeForm
 	File     string
 	Slack    slackForm
 	Sections []sectionView
@@ -82,6 +93,9 @@ func (s *settingsPart) settingsView(r *http.Request) (settingsView, error) {
 			}
 		}
 		v.Sections = append(v.Sections, section)
+		if one.Name == "route" {
+			v.Route = s.routeNow(one)
+		}
 		if one.Name != "slack" {
 			continue
 		}
@@ -111,6 +125,8 @@ func (s *settingsPart) settingsForm(rw http.ResponseWriter, r *http.Request) {
 	switch r.PostFormValue("do") {
 	case "slack", "slack-test":
 		s.slackForm(rw, r, "/settings")
+	case "route":
+		s.routeForm(rw, r)
 	case "text":
 		s.keepText(rw, r, settings.Change{Section: name, Text: r.PostFormValue("text"), Based: number(r.PostFormValue("version"))}, name+" is set.")
 	case "back":
@@ -242,6 +258,58 @@ func (s *settingsPart) slackForm(rw http.ResponseWriter, r *http.Request, to str
 		return
 	}
 	v.Slack, v.Wrong, v.Test = form, wrong, test
+	s.render(rw, r, status, "settings", v)
+}
+
+// routeNow is the root of the routes as it holds.
+func (s *settingsPart) routeNow(one settings.Section) routeForm {
+	root := &s.o.Config.Route
+	rate := "off"
+	if !root.RateLimit.Off() {
+		rate = root.RateLimit.String()
+	}
+	return routeForm{
+		GroupBy: strings.Join(root.GroupBy, ", "), GroupWait: duration.Format(root.GroupWait), GroupInterval: duration.Format(root.GroupInterval),
+		RateLimit: rate, Version: one.Version, InFile: one.InFile, Below: len(root.Routes),
+	}
+}
+
+// routeForm sets the root of the routes, and leaves what else the section has.
+func (s *settingsPart) routeForm(rw http.ResponseWriter, r *http.Request) {
+	f := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
+	_, items, err := s.items(r.Context(), "route")
+	if err != nil {
+		s.cannot(rw, r, "/settings", err)
+		return
+	}
+	values := settings.Values{}
+	if len(items) > 0 {
+		values = items[0]
+	}
+	form := routeForm{GroupBy: f("group_by"), GroupWait: f("group_wait"), GroupInterval: f("group_interval"), RateLimit: f("rate_limit"), Version: number(f("version"))}
+	values["group_by"] = strings.FieldsFunc(form.GroupBy, func(c rune) bool { return c == ',' || c == ' ' })
+	values["group_wait"], values["group_interval"], values["rate_limit"] = form.GroupWait, form.GroupInterval, form.RateLimit
+	text, err := settings.WriteOne("route", values)
+	if err == nil {
+		_, err = s.o.Settings.Put(context.WithoutCancel(r.Context()), settings.Change{Section: "route", Text: text, Based: form.Version, Who: who(r).Name})
+	}
+	if err == nil {
+		noted(r, "route", "the defaults of routes are set")
+		s.done(rw, r, "/settings", "The defaults of routes are set.")
+		return
+	}
+	status, fault := settingFault(err)
+	if status == 0 {
+		s.broken(rw, r, err)
+		return
+	}
+	v, err := s.settingsView(r)
+	if err != nil {
+		s.broken(rw, r, err)
+		return
+	}
+	form.Wrong, form.Below = plainProblems(fault), v.Route.Below
+	v.Route = form
 	s.render(rw, r, status, "settings", v)
 }
 

@@ -97,9 +97,6 @@ type sourceEdit struct {
 	Welcome bool
 }
 
-// kinds of a source that is connected; the embedded engine is a page of text.
-var connectedKinds = []string{string(config.Elasticsearch), string(config.OpenSearch)}
-
 func (s *settingsPart) editPage(rw http.ResponseWriter, r *http.Request) {
 	section, items, err := s.items(r.Context(), "sources")
 	if err != nil {

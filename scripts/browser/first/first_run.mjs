@@ -102,6 +102,10 @@ test('the first run', {timeout: 400_000}, async t => {
 	await audit(page);
 	assert.ok(!(await page.content()).includes('xoxb-demo'), 'the page has a secret');
 	await screen(page, 'first-run-settings');
+	await page.getByLabel('Wait before the first message').fill('2s');
+	await page.locator('[aria-label="How alerts are put together"]').getByRole('button', {name: 'Keep it'}).click();
+	await page.getByText('The defaults of routes are set.').waitFor({timeout: soon});
+	assert.equal(await page.getByLabel('Wait before the first message').inputValue(), '2s');
 	await page.setViewportSize({width: 390, height: 800});
 	for (const path of ['/welcome', '/settings', '/sources', '/sources/edit']) {
 		await page.goto(base + path);
