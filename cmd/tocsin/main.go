@@ -137,6 +137,15 @@ func (c *cli) load(p *process) (*config.Config, error) {
 	return cfg, nil
 }
 
+// loadWhole is load with what was set in the browser.
+func (c *cli) loadWhole(p *process) (*config.Config, error) {
+	cfg, err := c.load(p)
+	if err != nil {
+		return nil, err
+	}
+	return app.WithSettings(p.ctx, cfg)
+}
+
 type versionCmd struct{}
 
 func (versionCmd) Run(p *process) error {

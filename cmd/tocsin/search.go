@@ -83,7 +83,7 @@ func (s *searched) embedded(p *process, c *cli) (*app.Client, error) {
 	if s.Source == "" || s.URL != "" {
 		return nil, nil
 	}
-	cfg, err := c.load(p)
+	cfg, err := c.loadWhole(p)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (s *searched) cluster(p *process, c *cli, o *app.SearchOptions) (func(), er
 			return nil, wrongInput{fmt.Errorf("--timeout %q: write a time such as 90s or 10m", s.Timeout)}
 		}
 	}
-	return app.OpenCluster(at, o, func() (*config.Config, error) { return c.load(p) })
+	return app.OpenCluster(at, o, func() (*config.Config, error) { return c.loadWhole(p) })
 }
 
 type searchCmd struct {

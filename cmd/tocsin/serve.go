@@ -40,7 +40,7 @@ func logger(p *process, c *cli) (*slog.Logger, error) {
 type checkCmd struct{}
 
 func (checkCmd) Run(p *process, c *cli) error {
-	cfg, err := c.load(p)
+	cfg, err := c.loadWhole(p)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return a, err
 	}
-	local := map[string]http.Handler{}
+	local := map[string]http.Handler{"GET " + settingsPath: http.HandlerFunc(a.serveSettings)}
 	var logs http.Handler
 	if a.engine = newEngine(cfg, o.Log, a.health, registry); a.engine != nil {
 		a.onClose("log store", a.engine.close)

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"tocsin/internal/alert"
 	"tocsin/internal/config"
 	"tocsin/internal/demo"
+	"tocsin/internal/settings"
 	"tocsin/internal/web"
 )
 
@@ -347,5 +349,49 @@ func TestASourceIsTested(t *testing.T) {
 		if got := spaceOf(index); got != space {
 			t.Errorf("%s is of the space %q, want %q", index, got, space)
 		}
+	}
+}
+
+// TestCommandsKnowWhatIsSet: beside a process that serves, and without one.
+func TestCommandsKnowWhatIsSet(t *testing.T) {
+	cfg, err := config.Parse("tocsin.yaml", []byte("listen: 127.0.0.1:0\ndata_dir: "+t.TempDir()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := WithSettings(t.Context(), cfg); err != nil || got != cfg {
+		t.Fatalf("of a directory without data: %v", err)
+	}
+	a, err := New(t.Context(), Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "sources:\n- {name: siem, kind: opensearch, urls: ['https://a:9200'], username: u, password: pw}\n"
+	if _, err := a.settings.Put(t.Context(), settings.Change{Section: "sources", Text: text, Based: settings.AnyVersion}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.serve(ctx, a.socket, a.web.Local()) }()
+	known := func(when string) {
+		t.Helper()
+		got, err := WithSettings(t.Context(), cfg)
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		if one := got.Source("siem"); one == nil || one.Password.Reveal() != "pw" {
+			t.Errorf("%s: sources are %+v", when, got.Sources)
+		}
+	}
+	known("beside a process")
+	stop()
+	if err := errors.Join(<-ended, a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	known("without a process")
+	if status := func() int {
+		url := serving(t, "listen: 127.0.0.1:0\ndata_dir: "+t.TempDir())
+		return call(t, http.MethodGet, strings.TrimSuffix(url, "/")+settingsPath, nil, nil)
+	}(); status != http.StatusNotFound {
+		t.Errorf("the address that is not the socket answers %d", status)
 	}
 }

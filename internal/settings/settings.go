@@ -263,6 +263,15 @@ func (s *Settings) Effective(ctx context.Context) (cfg *config.Config, wrong *co
 	}
 }
 
+// Held is all that is set, for config, secrets included: for whoever may read the key as well.
+func (s *Settings) Held(ctx context.Context) ([]config.Section, error) {
+	all, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.opened(all)
+}
+
 // opened are sections for config, their secrets beside them.
 func (s *Settings) opened(all map[string]kept) ([]config.Section, error) {
 	var out []config.Section
