@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -393,5 +395,47 @@ func TestCommandsKnowWhatIsSet(t *testing.T) {
 		return call(t, http.MethodGet, strings.TrimSuffix(url, "/")+settingsPath, nil, nil)
 	}(); status != http.StatusNotFound {
 		t.Errorf("the address that is not the socket answers %d", status)
+	}
+}
+
+// TestWhatCannotBeMadeLeavesWhatHeld: a change that was kept and then cannot be put in place, as others can read the
+// key, leaves the process serving by what held, and saying why; once that is mended the next change has all.
+func TestWhatCannotBeMadeLeavesWhatHeld(t *testing.T) {
+	dir := t.TempDir()
+	url := serving(t, "listen: 127.0.0.1:0\ndata_dir: "+dir)
+	set(t, url, "slack", "slack: {bot_token: xoxb-1, channel: '#a', api_url: 'http://127.0.0.1:1/'}")
+	told := func() string {
+		var report struct {
+			Parts []struct{ Name, Error string }
+		}
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if call(t, http.MethodGet, url+"readyz", nil, &report) == http.StatusOK {
+				break
+			}
+		}
+		for _, p := range report.Parts {
+			if p.Name == settingsPart {
+				return p.Error
+			}
+		}
+		return ""
+	}
+	if said := told(); said != "" {
+		t.Fatalf("before: %s", said)
+	}
+	key := filepath.Join(dir, settings.KeyName)
+	if err := os.Chmod(key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	set(t, url, "route", "route: {group_wait: 7s}")
+	if said := told(); !strings.Contains(said, "chmod 600") {
+		t.Errorf("it says %q", said)
+	}
+	if err := os.Chmod(key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set(t, url, "route", "route: {group_wait: 8s}")
+	if said := told(); said != "" {
+		t.Errorf("after it was mended: %s", said)
 	}
 }
