@@ -18,6 +18,8 @@ type came struct {
 	// ingested is up to when, by the time of ingest, was looked; probe names what was seen there.
 	ingested int64
 	probe    string
+	// began is, on a rule's first run, the time of ingest from which on an event can be late; else 0.
+	began int64
 	// swept is when counts were compared, 0 for not now; counts are those to keep.
 	swept  int64
 	counts []count
@@ -47,6 +49,9 @@ func (c *came) into(m *Memory, r *result) {
 	}
 	m.Older = m.Older.Add(old...)
 	m.Ingested, m.Probe = c.ingested, c.probe
+	if c.began != 0 {
+		m.Began = c.began
+	}
 	if c.swept != 0 {
 		m.Swept = c.swept
 	}
@@ -59,7 +64,7 @@ func lookFor(m *Memory, t timing, micros int64) wanted {
 	if m.Since == 0 || m.Definition == "" {
 		return wanted{forever, micro(due.From)} // nothing has been judged that could be late
 	}
-	return wanted{m.Ingested - ingestOverlap.Microseconds(), micro(due.From)}
+	return wanted{max(m.Ingested-ingestOverlap.Microseconds(), m.Began), micro(due.From)}
 }
 
 // cameLate looks for what came late before the window now due. All is what the whole batch wants to know.
@@ -90,6 +95,9 @@ func (d *Detector) cameLate(ctx context.Context, set *ruleset, b query.Backend, 
 	}
 	if one.since == forever {
 		c.ingested, c.probe = until, m.Probe
+		if until > 0 && m.Since == 0 { // sources stamp to the millisecond
+			c.began = floor(until, 1000) + 1000
+		}
 		return c, nil
 	}
 	// The events of the overlap are seen twice. Where nothing else came, they have been judged.

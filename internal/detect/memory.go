@@ -79,6 +79,9 @@ type Memory struct {
 	// Probe names what was found there.
 	Ingested int64  `json:"ingested"`
 	Probe    string `json:"probe,omitempty"`
+	// Began is the time of ingest from which on an event can be late: what was there before the rule ran first is
+	// history, which it does not judge. 0 where that is not known.
+	Began int64 `json:"began,omitempty"`
 	// Swept is when counts were compared last.
 	Swept int64 `json:"swept,omitempty"`
 	// Ran and Worked are when it ran last, and last without an error.
