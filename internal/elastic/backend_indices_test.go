@@ -12,7 +12,7 @@ import (
 // TestWhatIsGoneIsSeen looks for indices and fields as the watch over rules does.
 func TestWhatIsGoneIsSeen(t *testing.T) {
 	onEach(t, func(t *testing.T, c *elastic.Client, name string) {
-		make := func(index string, fields ...string) {
+		create := func(index string, fields ...string) {
 			properties := map[string]any{}
 			for _, f := range fields {
 				properties[f] = map[string]any{"type": "keyword"}
@@ -35,8 +35,8 @@ func TestWhatIsGoneIsSeen(t *testing.T) {
 			}
 			return there
 		}
-		make("a", "user.name", "code")
-		make("b", "user.name")
+		create("a", "user.name", "code")
+		create("b", "user.name")
 		for pattern, want := range map[string]int{"-a": 1, "-*": 2, "-none": 0, "-none*": 0} {
 			if n := reaches(pattern); n != want {
 				t.Errorf("%s reaches %d indices, want %d", pattern, n, want)
