@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -159,7 +158,7 @@ func previewOf(in MessagePreview, alerts []alert.Alert) (MessagePreviewed, error
 	if out.Preview, err = slack.Render(n); err != nil {
 		return out, err
 	}
-	shown, err := blockkit.Read(out.Text, json.RawMessage(out.Blocks), out.Attachments).HTML()
+	shown, err := blockkit.Read(out.Text, out.Blocks, out.Attachments).HTML()
 	out.HTML = string(shown)
 	return out, err
 }
