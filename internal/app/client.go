@@ -1,12 +1,9 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -112,42 +109,10 @@ func (c *Client) Close() error {
 
 // Get asks for a path and reads the answer's JSON into out.
 func (c *Client) Get(ctx context.Context, path string, out any) error {
-	return c.do(ctx, http.MethodGet, path, out)
+	return c.Send(ctx, http.MethodGet, path, nil, out)
 }
 
 // Post asks for something to be done and reads the answer's JSON into out.
 func (c *Client) Post(ctx context.Context, path string, out any) error {
-	return c.do(ctx, http.MethodPost, path, out)
-}
-
-func (c *Client) do(ctx context.Context, method, path string, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("ask tocsin: %w", err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return fmt.Errorf("ask tocsin: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		var failure struct {
-			Error string `json:"error"`
-		}
-		if json.Unmarshal(body, &failure) != nil || failure.Error == "" {
-			failure.Error = resp.Status + ": " + string(bytes.TrimSpace(body[:min(200, len(body))]))
-		}
-		if resp.StatusCode == http.StatusBadRequest {
-			return &InputError{Err: errors.New(failure.Error)}
-		}
-		return errors.New(failure.Error)
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("read the answer of tocsin: %w", err)
-	}
-	return nil
+	return c.Send(ctx, http.MethodPost, path, nil, out)
 }

@@ -49,11 +49,7 @@ func forecastPart(
 		if s.Kind == config.Embedded {
 			continue
 		}
-		timeout := s.SearchTimeout
-		if timeout == 0 {
-			timeout = searchTimeout
-		}
-		client, err := newClient(s, log, timeout)
+		client, err := newClient(s, log, s.SearchTimeout)
 		if err != nil {
 			return nil, nil, errors.Join(err, closeAll())
 		}
@@ -179,18 +175,4 @@ func (c *Client) Lines(ctx context.Context, path string, in any, each func(line 
 		return fmt.Errorf("ask tocsin: %w", err)
 	}
 	return nil
-}
-
-// refused is the error of an answer that says no.
-func refused(resp *http.Response, answer []byte) error {
-	var failure struct {
-		Error string `json:"error"`
-	}
-	if json.Unmarshal(answer, &failure) != nil || failure.Error == "" {
-		failure.Error = resp.Status + ": " + string(bytes.TrimSpace(answer[:min(200, len(answer))]))
-	}
-	if resp.StatusCode == http.StatusBadRequest {
-		return &InputError{Err: errors.New(failure.Error)}
-	}
-	return &StatusError{Status: resp.StatusCode, Text: failure.Error}
 }

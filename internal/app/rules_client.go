@@ -58,6 +58,11 @@ func (c *Client) Send(ctx context.Context, method, path string, in, out any) err
 		}
 		return nil
 	}
+	return refused(resp, answer)
+}
+
+// refused is the error of an answer that says no.
+func refused(resp *http.Response, answer []byte) error {
 	var failure struct {
 		Error string `json:"error"`
 	}

@@ -33,11 +33,7 @@ func searchPart(cfg *config.Config, db *store.DB, engine *engine, tables func() 
 			})
 			continue
 		}
-		timeout := s.SearchTimeout
-		if timeout == 0 {
-			timeout = searchTimeout
-		}
-		client, err := newClient(s, log, timeout)
+		client, err := newClient(s, log, s.SearchTimeout)
 		if err != nil {
 			return nil, nil, nil, errors.Join(err, closeAll())
 		}

@@ -209,7 +209,15 @@ func Count(tx *store.Tx) (Counts, error) {
 	if err := tx.Row(`SELECT COUNT(*) FROM alerts`, nil, &c.Seen); err != nil {
 		return c, fmt.Errorf("count alerts: %w", err)
 	}
-	err := tx.Query(func(r *sql.Rows) error {
+	if err := c.add(tx, countQuery); err != nil {
+		return c, fmt.Errorf("count alerts by fate: %w", err)
+	}
+	return c, c.countForgotten(tx)
+}
+
+// add counts the fates and numbers that a query gives.
+func (c *Counts) add(tx *store.Tx, query string) error {
+	return tx.Query(func(r *sql.Rows) error {
 		var (
 			f alert.Fate
 			n int
@@ -219,11 +227,7 @@ func Count(tx *store.Tx) (Counts, error) {
 		}
 		c.ByFate[f] += n
 		return nil
-	}, countQuery)
-	if err != nil {
-		return c, fmt.Errorf("count alerts by fate: %w", err)
-	}
-	return c, c.countForgotten(tx)
+	}, query)
 }
 
 // ErrSum means that the fates do not add up to the alerts seen: the database is damaged.

@@ -119,18 +119,7 @@ func (c *Counts) countForgotten(tx *store.Tx) error {
 	}
 	c.Seen += n
 	c.Forgotten = n
-	err := tx.Query(func(r *sql.Rows) error {
-		var (
-			f alert.Fate
-			n int
-		)
-		if err := r.Scan(&f, &n); err != nil {
-			return err
-		}
-		c.ByFate[f] += n
-		return nil
-	}, `SELECT fate, count FROM forgotten_fates`)
-	if err != nil {
+	if err := c.add(tx, `SELECT fate, count FROM forgotten_fates`); err != nil {
 		return fmt.Errorf("count forgotten alerts by fate: %w", err)
 	}
 	return nil

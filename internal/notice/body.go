@@ -2,7 +2,6 @@ package notice
 
 import (
 	"slices"
-	"time"
 
 	"tocsin/internal/alert"
 	"tocsin/internal/wording"
@@ -61,11 +60,11 @@ func (t *told) Value(name string) any {
 	}
 	switch name {
 	case "owner":
-		return orNil(a.Rule.Owner)
+		return wording.Filled(a.Rule.Owner)
 	case "runbook":
-		return orNil(a.Rule.Runbook)
+		return wording.Filled(a.Rule.Runbook)
 	case "url":
-		return orNil(a.URL)
+		return wording.Filled(a.URL)
 	case "rows":
 		return t.rows()
 	}
@@ -74,21 +73,21 @@ func (t *told) Value(name string) any {
 	}
 	switch name {
 	case "host.name":
-		return orNil(a.Host)
+		return wording.Filled(a.Host)
 	case "user.name":
-		return orNil(a.User)
+		return wording.Filled(a.User)
 	case "count":
 		return max(1, a.Count)
 	case "time":
-		return timeOrNil(a.Time)
+		return wording.Moment(a.Time)
 	case "first":
-		return timeOrNil(a.First)
+		return wording.Moment(a.First)
 	case "last":
-		return timeOrNil(a.Last)
+		return wording.Moment(a.Last)
 	}
 	for _, f := range a.Facts {
 		if f.Name == name {
-			return orNil(f.Value)
+			return wording.Filled(f.Value)
 		}
 	}
 	return nil
@@ -124,7 +123,7 @@ func (s *all) Value(name string) any {
 	case "alerts.count":
 		return max(s.notice.Count, len(s.alerts))
 	case "channel":
-		return orNil(s.notice.Channel)
+		return wording.Filled(s.notice.Channel)
 	}
 	if len(s.alerts) == 1 && s.notice.Count <= 1 {
 		return s.alerts[0].Value(name)
@@ -135,9 +134,9 @@ func (s *all) Value(name string) any {
 	case "severity":
 		return s.notice.Severity.String()
 	case "time", "first":
-		return timeOrNil(s.notice.Since)
+		return wording.Moment(s.notice.Since)
 	case "last":
-		return timeOrNil(s.notice.Until)
+		return wording.Moment(s.notice.Until)
 	case "rows":
 		return nil
 	}
@@ -150,18 +149,4 @@ func (s *all) Value(name string) any {
 		}
 	}
 	return wording.Values(values)
-}
-
-func orNil(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func timeOrNil(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t
 }

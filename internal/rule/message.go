@@ -102,9 +102,9 @@ func (d *MessageData) Value(name string) any {
 		}
 		return wording.Values(tags)
 	case "owner":
-		return orNil(d.Rule.Owner)
+		return wording.Filled(d.Rule.Owner)
 	case "runbook":
-		return orNil(d.Rule.Runbook)
+		return wording.Filled(d.Rule.Runbook)
 	case "rows":
 		rows := make([]any, 0, len(d.Rows))
 		for _, r := range d.Rows {
@@ -119,25 +119,11 @@ func (d *MessageData) Value(name string) any {
 	case "count":
 		return d.Count
 	case "time":
-		return timeOrNil(d.Time)
+		return wording.Moment(d.Time)
 	case "first":
-		return timeOrNil(d.First)
+		return wording.Moment(d.First)
 	case "last":
-		return timeOrNil(d.Last)
+		return wording.Moment(d.Last)
 	}
 	return nil
-}
-
-func orNil(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func timeOrNil(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t
 }

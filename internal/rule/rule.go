@@ -4,11 +4,11 @@
 package rule
 
 import (
-	"strconv"
 	"time"
 
 	"tocsin/internal/alert"
 	"tocsin/internal/query"
+	"tocsin/internal/wording"
 )
 
 // Rule is one rule, whole and valid: defaults are filled in. It is not changed after Parse, and safe for
@@ -154,7 +154,7 @@ func (r Risk) Of(fields map[string][]any) float64 {
 	best, found := 0.0, false
 	if r.Field != "" {
 		for _, v := range fields[r.Field] {
-			if n, ok := number(v); ok && n >= 0 && n <= 100 {
+			if n, ok := wording.Number(v); ok && n >= 0 && n <= 100 {
 				best, found = max(best, n), true
 			}
 		}
@@ -191,20 +191,4 @@ func (r *Rule) Compile(o query.Options) (*query.Query, error) {
 		o.TimeField = r.TimestampField
 	}
 	return query.Compile(r.Search, o)
-}
-
-// number reads a field's value as a number.
-func number(v any) (float64, bool) {
-	switch v := v.(type) {
-	case float64:
-		return v, true
-	case int64:
-		return float64(v), true
-	case int:
-		return float64(v), true
-	case bool, nil:
-		return 0, false
-	}
-	n, err := strconv.ParseFloat(alert.Text(v), 64)
-	return n, err == nil
 }

@@ -239,8 +239,8 @@ func Compare(a, b any) int {
 		}
 		return 1
 	}
-	x, ok1 := number(a)
-	y, ok2 := number(b)
+	x, ok1 := Number(a)
+	y, ok2 := Number(b)
 	if ok1 && ok2 {
 		switch {
 		case x < y:
@@ -253,7 +253,8 @@ func Compare(a, b any) int {
 	return strings.Compare(Show(a), Show(b))
 }
 
-func number(v any) (float64, bool) {
+// Number reads a value as a number; text that is one too.
+func Number(v any) (float64, bool) {
 	switch v := v.(type) {
 	case float64:
 		return v, true
@@ -266,4 +267,20 @@ func number(v any) (float64, bool) {
 	}
 	n, err := strconv.ParseFloat(Show(v), 64)
 	return n, err == nil
+}
+
+// Filled is a text as a value: nothing where it is empty.
+func Filled(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// Moment is a time as a value: nothing where it is zero.
+func Moment(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
 }
