@@ -50,3 +50,16 @@ func (c *Cluster) Send(ctx context.Context, method, path string, body []byte, in
 	}
 	return json.Unmarshal(text, into)
 }
+
+// MakeLogs makes an index for events of sshd, with a field for each of their parts.
+func (c *Cluster) MakeLogs(ctx context.Context, index string) error {
+	keyword := map[string]any{"type": "keyword"}
+	return c.Ask(ctx, http.MethodPut, "/"+index, map[string]any{
+		"settings": map[string]any{"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"},
+		"mappings": map[string]any{"properties": map[string]any{
+			"@timestamp": map[string]any{"type": "date"}, "event.action": keyword, "event.outcome": keyword, "user.name": keyword,
+			"host.name": keyword, "source.ip": map[string]any{"type": "ip"}, "source.port": map[string]any{"type": "integer"},
+			"process.pid": map[string]any{"type": "long"}, "message": map[string]any{"type": "text"},
+		}},
+	}, nil)
+}

@@ -115,15 +115,7 @@ func fill(seed uint64, documents int, index string, send func(lines []byte) erro
 
 func (b *bench) cluster(ctx context.Context, c *cluster.Cluster, seed uint64, documents int) (err error) {
 	index := "bench-forecast-" + strings.ToLower(rand.Text()[:10])
-	keyword := map[string]any{"type": "keyword"}
-	err = c.Ask(ctx, http.MethodPut, "/"+index, map[string]any{
-		"settings": map[string]any{"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"},
-		"mappings": map[string]any{"properties": map[string]any{
-			"@timestamp": map[string]any{"type": "date"}, "event.action": keyword, "event.outcome": keyword, "user.name": keyword,
-			"host.name": keyword, "source.ip": map[string]any{"type": "ip"}, "source.port": map[string]any{"type": "integer"},
-			"process.pid": map[string]any{"type": "long"}, "message": map[string]any{"type": "text"},
-		}},
-	}, nil)
+	err = c.MakeLogs(ctx, index)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"time"
 
+	"tocsin/bench/standin"
 	"tocsin/internal/demo"
 )
 
@@ -26,15 +26,9 @@ type standIn struct {
 
 func newStandIn() (*standIn, error) {
 	s := &standIn{at: map[string]time.Time{}, more: make(chan struct{}, 1)}
-	slack := demo.NewSlack(demo.SlackOptions{Light: true, OnMessage: s.message})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	s.URL = "http://" + l.Addr().String()
-	s.server = &http.Server{Handler: slack, ReadHeaderTimeout: 10 * time.Second}
-	go s.server.Serve(l) //nolint:errcheck // it ends when it is closed
-	return s, nil
+	var err error
+	s.URL, s.server, err = standin.Slack(s.message)
+	return s, err
 }
 
 func (s *standIn) message(e demo.SlackEvent) {

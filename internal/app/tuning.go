@@ -14,12 +14,10 @@ func (a *App) tuningParts(cfg *config.Config, db *store.DB, p *policy.Policy) ([
 	if err != nil {
 		return nil, err
 	}
+	tunings := web.TuningOptions{Book: book, Handle: a.intake.Handle}
+	routes := web.RoutesOptions{Explain: a.intake.Explain, Policy: p, Rules: a.rules, Place: cfg.Place}
 	return []web.Part{
-		web.AlertPages(web.AlertPagesOptions{Book: book, Handle: a.intake.Handle}),
-		web.TuningPages(web.TuningOptions{Book: book, Handle: a.intake.Handle}),
-		web.Tunings(web.TuningOptions{Book: book, Handle: a.intake.Handle}),
-		web.RoutePages(web.RoutesOptions{Explain: a.intake.Explain, Policy: p, Rules: a.rules, Place: cfg.Place}, cfg),
-		web.CoveragePage(a.rules),
-		web.Routing(web.RoutesOptions{Explain: a.intake.Explain, Policy: p, Rules: a.rules, Place: cfg.Place}),
+		web.AlertPages(tunings), web.TuningPages(tunings), web.Tunings(tunings),
+		web.RoutePages(routes, cfg), web.Routing(routes), web.CoveragePage(a.rules),
 	}, nil
 }

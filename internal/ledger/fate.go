@@ -62,15 +62,21 @@ type Filter struct {
 	Source string
 	Rule   string // by its name
 	Notice notice.Key
+	// Documents has the alerts come with their documents.
+	Documents bool
 }
 
 // List calls each for every chosen alert, newest recorded first, until it fails.
 func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 	where, args := f.where()
+	document, join := `NULL`, ``
+	if f.Documents {
+		document, join = `d.document`, ` LEFT JOIN documents d ON d.seq = a.seq`
+	}
 	query := `SELECT a.seq, a.head, a.late, a.idx, ` + fate + `, a.reason, a.decision, a.channel, a.notice, a.seen_at, a.grp,
 		COALESCE(n.said_channel, ''), COALESCE(n.channel, ''), COALESCE(n.ts, ''), COALESCE(n.reason, ''), COALESCE(n.attempts, 0),
-		a.cause, a.handled, a.handled_by, a.handled_at, a.verdict, EXISTS (SELECT 1 FROM copies c WHERE c.seq = a.seq)` +
-		from + where + ` ORDER BY a.seq DESC`
+		a.cause, a.handled, a.handled_by, a.handled_at, a.verdict, EXISTS (SELECT 1 FROM copies c WHERE c.seq = a.seq), ` + document +
+		from + join + where + ` ORDER BY a.seq DESC`
 	if f.Limit > 0 {
 		query += ` LIMIT ?`
 		args = append(args, f.Limit)
@@ -79,7 +85,7 @@ func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 		var (
 			e                              Entry
 			seq, seen                      int64
-			head                           []byte
+			head, doc                      []byte
 			key                            sql.NullString
 			saidChannel, toChannel, reason string
 			cause                          string
@@ -87,7 +93,7 @@ func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 			copied                         bool
 		)
 		if err := r.Scan(&seq, &head, &e.Alert.Late, &e.Alert.Index, &e.Fate, &e.Reason, &e.Decision, &e.Channel, &key, &seen, &e.Group,
-			&saidChannel, &toChannel, &e.TS, &reason, &e.Attempts, &cause, &e.Handled, &e.By, &handledAt, &e.Verdict, &copied); err != nil {
+			&saidChannel, &toChannel, &e.TS, &reason, &e.Attempts, &cause, &e.Handled, &e.By, &handledAt, &e.Verdict, &copied, &doc); err != nil {
 			return err
 		}
 		e.Seq, e.At = seq, store.Time(handledAt)
@@ -101,6 +107,7 @@ func List(tx *store.Tx, f Filter, each func(seq int64, e Entry) error) error {
 		if err := json.Unmarshal(head, &e.Alert); err != nil {
 			return err
 		}
+		e.Alert.Document = doc
 		e.Notice, e.SeenAt = notice.Key(key.String), store.Time(seen)
 		switch e.Fate {
 		case alert.Sent, alert.Grouped:

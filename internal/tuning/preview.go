@@ -67,9 +67,14 @@ func NewPreviewer(d Draft, since, now time.Time) (*Previewer, error) {
 // Take looks at one alert, which comes with its document.
 func (p *Previewer) Take(a *alert.Alert, fate alert.Fate) error {
 	fields, err := a.Fields()
-	if err != nil {
-		return err
+	if err == nil {
+		p.TakeFields(a, fields, fate)
 	}
+	return err
+}
+
+// TakeFields looks at one alert whose fields the caller has read.
+func (p *Previewer) TakeFields(a *alert.Alert, fields alert.Fields, fate alert.Fate) {
 	p.out.Seen++
 	rule := p.rules[a.Rule.Name]
 	if rule == nil {
@@ -78,7 +83,7 @@ func (p *Previewer) Take(a *alert.Alert, fate alert.Fate) error {
 	}
 	rule.Seen++
 	if !p.filter.Match(fields, p.now) {
-		return nil
+		return
 	}
 	rule.Matched++
 	p.out.Matched++
@@ -93,7 +98,6 @@ func (p *Previewer) Take(a *alert.Alert, fate alert.Fate) error {
 	if len(p.out.Newest) > newestShown {
 		p.out.Newest = p.out.Newest[1:]
 	}
-	return nil
 }
 
 // Done gives the preview.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -192,17 +193,29 @@ func filterOf(r *http.Request) (ledger.Filter, error) {
 	return f, nil
 }
 
-// find reads the one alert that an id, a source's id or the beginning of either names.
+// find reads the one alert that an id, a source's id or the beginning of either names. Where there is none, it has
+// answered.
 func (w *Web) find(rw http.ResponseWriter, r *http.Request) (ledger.Entry, bool) {
-	id := r.PathValue("id")
-	entries, _, err := w.ledger.List(r.Context(), ledger.Filter{IDs: []string{id}, Limit: 50})
-	if err != nil {
+	e, err := w.named(r.Context(), r.PathValue("id"))
+	var missing *notFoundError
+	switch {
+	case errors.As(err, &missing):
+		fail(rw, http.StatusNotFound, missing.text)
+	case err != nil:
 		w.broken(rw, r, err)
-		return ledger.Entry{}, false
+	}
+	return e, err == nil
+}
+
+// named is the one alert that an id, a source's id or the beginning of either names; else a *notFoundError.
+func (w *Web) named(ctx context.Context, id string) (ledger.Entry, error) {
+	entries, _, err := w.ledger.List(ctx, ledger.Filter{IDs: []string{id}, Limit: 50})
+	if err != nil {
+		return ledger.Entry{}, err
 	}
 	for _, e := range entries {
 		if string(e.Alert.ID) == id || len(entries) == 1 {
-			return e, true
+			return e, nil
 		}
 	}
 	var exact []ledger.Entry
@@ -213,17 +226,15 @@ func (w *Web) find(rw http.ResponseWriter, r *http.Request) (ledger.Entry, bool)
 	}
 	switch {
 	case len(exact) == 1:
-		return exact[0], true
+		return exact[0], nil
 	case len(entries) == 0:
-		fail(rw, http.StatusNotFound, fmt.Sprintf("no alert is called %q: `tocsin alerts list` shows what was seen", id))
-	default:
-		var ids []string
-		for _, e := range entries[:min(5, len(entries))] {
-			ids = append(ids, string(e.Alert.ID))
-		}
-		fail(rw, http.StatusNotFound, fmt.Sprintf("%q begins the ids of several alerts: write one out, such as %s", id, strings.Join(ids, ", ")))
+		return ledger.Entry{}, &notFoundError{fmt.Sprintf("no alert is called %q: `tocsin alerts list` shows what was seen", id)}
 	}
-	return ledger.Entry{}, false
+	var ids []string
+	for _, e := range entries[:min(5, len(entries))] {
+		ids = append(ids, string(e.Alert.ID))
+	}
+	return ledger.Entry{}, &notFoundError{fmt.Sprintf("%q begins the ids of several alerts: write one out, such as %s", id, strings.Join(ids, ", "))}
 }
 
 func (w *Web) alert(rw http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,20 +20,13 @@ import (
 	"tocsin/internal/tuning"
 )
 
-// AlertPagesOptions say what the pages of alerts show and change.
-type AlertPagesOptions struct {
-	Book *tuning.Book
-	// Handle takes in what somebody did about an alert.
-	Handle func(context.Context, tuning.Acknowledgement) error
-}
-
 type alertPages struct {
 	*Web
-	AlertPagesOptions
+	TuningOptions
 }
 
 // AlertPages adds the list of alerts, the page of one, and what people do about it there.
-func AlertPages(o AlertPagesOptions) Part {
+func AlertPages(o TuningOptions) Part {
 	return func(w *Web) {
 		s := &alertPages{w, o}
 		w.page(Page{Method: "GET", Path: "/alerts", Role: account.Viewer, Handle: s.list})
@@ -101,7 +95,7 @@ func (s *alertPages) search(ctx context.Context, f ledger.Filter, filter *query.
 	now := time.Now()
 	f.Limit = most
 	if filter != nil {
-		f.Limit = 200
+		f.Limit, f.Documents = 200, true
 	}
 	for {
 		entries, next, err := s.ledger.List(ctx, f)
@@ -111,11 +105,7 @@ func (s *alertPages) search(ctx context.Context, f ledger.Filter, filter *query.
 		for i, e := range entries {
 			looked++
 			if filter != nil {
-				a := e.Alert
-				if a.Document, err = s.ledger.Document(ctx, a.ID); err != nil {
-					return nil, 0, looked, err
-				}
-				fields, err := a.Fields()
+				fields, err := e.Alert.Fields()
 				if err != nil {
 					return nil, 0, looked, err
 				}
@@ -164,16 +154,15 @@ type carried struct {
 const similarBack = 30 * 24 * time.Hour
 
 func (s *alertPages) entry(rw http.ResponseWriter, r *http.Request) (ledger.Entry, bool) {
-	entries, _, err := s.ledger.List(r.Context(), ledger.Filter{IDs: []string{r.PathValue("id")}, Limit: 2})
-	if err != nil {
-		s.broken(rw, r, err)
-		return ledger.Entry{}, false
-	}
-	if len(entries) != 1 {
+	e, err := s.named(r.Context(), r.PathValue("id"))
+	var missing *notFoundError
+	switch {
+	case errors.As(err, &missing):
 		s.sorry(rw, r, http.StatusNotFound, "There is no such alert", "The address may be of another installation, or the alert older than what is kept.")
-		return ledger.Entry{}, false
+	case err != nil:
+		s.broken(rw, r, err)
 	}
-	return entries[0], true
+	return e, err == nil
 }
 
 func (s *alertPages) one(rw http.ResponseWriter, r *http.Request) {
@@ -375,10 +364,12 @@ func (s *alertPages) proposals(ctx context.Context, e *ledger.Entry) ([]proposal
 		previews, kept = append(previews, p), append(kept, m)
 	}
 	err = s.ledger.Scan(ctx, since, func(a *alert.Alert, f alert.Fate) error {
+		fields, err := a.Fields()
+		if err != nil {
+			return err
+		}
 		for _, p := range previews {
-			if err := p.Take(a, f); err != nil {
-				return err
-			}
+			p.TakeFields(a, fields, f)
 		}
 		return nil
 	})

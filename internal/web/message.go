@@ -102,7 +102,7 @@ func (s *messages) preview(rw http.ResponseWriter, r *http.Request) {
 
 // shown are the alerts of a preview with their documents, oldest first.
 func (s *messages) shown(ctx context.Context, in MessagePreview) ([]alert.Alert, error) {
-	f := ledger.Filter{Limit: max(1, in.Count), Rule: in.Rule}
+	f := ledger.Filter{Limit: max(1, in.Count), Rule: in.Rule, Documents: true}
 	if in.Alert != "" {
 		f.IDs = []string{in.Alert}
 	}
@@ -112,9 +112,6 @@ func (s *messages) shown(ctx context.Context, in MessagePreview) ([]alert.Alert,
 	}
 	var out []alert.Alert
 	for _, e := range entries {
-		if e.Alert.Document, err = s.ledger.Document(ctx, e.Alert.ID); err != nil {
-			return nil, err
-		}
 		out = append(out, e.Alert)
 	}
 	slices.Reverse(out)

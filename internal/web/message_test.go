@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"tocsin/internal/alert"
 	"tocsin/internal/check"
 	"tocsin/internal/ledger"
-	"tocsin/internal/obs"
 	"tocsin/internal/outbox"
 	"tocsin/internal/store"
 	"tocsin/internal/web"
@@ -44,22 +42,10 @@ func previewing(t *testing.T, alerts ...alert.Alert) func(body string) (int, map
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.New(ledger.Options{DB: db})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := outbox.NewReader(outbox.ReaderOptions{DB: db})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := obs.NewHealth(obs.HealthOptions{Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := web.New(web.Options{
-		Ledger: l, Outbox: o, Health: h, Metrics: http.NotFoundHandler(), Version: "v1", Log: log, Parts: []web.Part{web.Messages()},
-		Verify: func(context.Context, time.Time) (*check.Verification, error) { return &check.Verification{}, nil },
-	})
+	o := over(t, db, log)
+	o.Parts = []web.Part{web.Messages()}
+	o.Verify = func(context.Context, time.Time) (*check.Verification, error) { return &check.Verification{}, nil }
+	w, err := web.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

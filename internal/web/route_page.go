@@ -98,7 +98,7 @@ func (s *routePages) asked(r *http.Request, v *routesView) (*alert.Alert, string
 		a, err := policy.Sample(json.RawMessage(v.Document))
 		return a, "the alert that was given", err
 	case v.Subject != "":
-		entries, _, err := s.ledger.List(r.Context(), ledger.Filter{IDs: []string{v.Subject}, Limit: 1})
+		entries, _, err := s.ledger.List(r.Context(), ledger.Filter{IDs: []string{v.Subject}, Limit: 1, Documents: true})
 		if err != nil || len(entries) == 0 {
 			if err == nil {
 				v.Wrong = "No alert is called so."
@@ -106,8 +106,7 @@ func (s *routePages) asked(r *http.Request, v *routesView) (*alert.Alert, string
 			return nil, "", err
 		}
 		a := &entries[0].Alert
-		a.Document, err = s.ledger.Document(r.Context(), a.ID)
-		return a, "the alert of " + a.Rule.Name + " at " + a.Time.UTC().Format(time.RFC3339), err
+		return a, "the alert of " + a.Rule.Name + " at " + a.Time.UTC().Format(time.RFC3339), nil
 	}
 	return nil, "", nil
 }

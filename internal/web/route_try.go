@@ -186,14 +186,11 @@ func (s *routes) warnings(ctx context.Context, a *alert.Alert) ([]RouteWarning, 
 	if err := note(a); err != nil {
 		return nil, err
 	}
-	entries, _, err := s.ledger.List(ctx, ledger.Filter{Limit: sampledMost})
+	entries, _, err := s.ledger.List(ctx, ledger.Filter{Limit: sampledMost, Documents: true})
 	if err != nil {
 		return nil, err
 	}
 	for i := range entries {
-		if entries[i].Alert.Document, err = s.ledger.Document(ctx, entries[i].Alert.ID); err != nil {
-			return nil, err
-		}
 		if err := note(&entries[i].Alert); err != nil {
 			return nil, err
 		}

@@ -124,22 +124,13 @@ func (s *rulePages) history(r *http.Request, e *rule.Entry) ([]ruleVersion, erro
 	slices.SortFunc(all, func(a, b rule.Version) int { return int(b.Version - a.Version) })
 	out := make([]ruleVersion, len(all))
 	for i, v := range all {
-		out[i] = ruleVersion{Version: v, Current: v.Version == e.Version}
-		now, err := s.Library.VersionOf(r.Context(), e.ID, v.Version)
+		whole, err := s.Library.VersionOf(r.Context(), e.ID, v.Version)
 		if err != nil {
 			return nil, err
 		}
-		before := ""
-		if i+1 < len(all) {
-			old, err := s.Library.VersionOf(r.Context(), e.ID, all[i+1].Version)
-			if err != nil {
-				return nil, err
-			}
-			before = old.Content
-		}
-		out[i].Content = now.Content
-		if before != "" {
-			out[i].Lines = diff(before, now.Content)
+		out[i] = ruleVersion{Version: whole, Current: v.Version == e.Version}
+		if i > 0 && whole.Content != "" {
+			out[i-1].Lines = diff(whole.Content, out[i-1].Content)
 		}
 	}
 	return out, nil

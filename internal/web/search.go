@@ -152,7 +152,7 @@ type Mistake struct {
 	Hint    string `json:"hint,omitempty" doc:"What to write instead."`
 }
 
-// notFoundError is a source that there is not.
+// notFoundError is a source or an alert that there is not.
 type notFoundError struct{ text string }
 
 func (e *notFoundError) Error() string { return e.text }

@@ -18,7 +18,6 @@ import (
 
 	"tocsin/internal/check"
 	"tocsin/internal/ledger"
-	"tocsin/internal/obs"
 	"tocsin/internal/outbox"
 	"tocsin/internal/query"
 	"tocsin/internal/query/files"
@@ -61,36 +60,23 @@ func newSearches(t *testing.T, events int, end time.Time) http.Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	l, err := ledger.New(ledger.Options{DB: db})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := outbox.NewReader(outbox.ReaderOptions{DB: db})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := obs.NewHealth(obs.HealthOptions{Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := over(t, db, log)
 	keep, err := saved.New(saved.Options{DB: db})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := web.New(web.Options{
-		Ledger: l, Outbox: o, Health: h, Metrics: http.NotFoundHandler(), Version: "v1", Log: log,
-		Verify: func(context.Context, time.Time) (*check.Verification, error) { return nil, errors.New("not here") },
-		Parts: []web.Part{web.Searches(web.SearchOptions{Saved: keep, Channel: "#alerts", Sources: []web.SearchSource{
-			{Name: "siem", Kind: "elasticsearch", Open: func(context.Context) (query.Backend, error) {
-				return typedFiles{
-					&files.Backend{Main: files.Input{Path: "-", Reader: bytes.NewReader(text.Bytes())}},
-					`{"fields":{"@timestamp":{"date":{"aggregatable":true}},"user":{"object":{}},"user.name":{"keyword":{"aggregatable":true}},
+	o.Verify = func(context.Context, time.Time) (*check.Verification, error) { return nil, errors.New("not here") }
+	o.Parts = []web.Part{web.Searches(web.SearchOptions{Saved: keep, Channel: "#alerts", Sources: []web.SearchSource{
+		{Name: "siem", Kind: "elasticsearch", Open: func(context.Context) (query.Backend, error) {
+			return typedFiles{
+				&files.Backend{Main: files.Input{Path: "-", Reader: bytes.NewReader(text.Bytes())}},
+				`{"fields":{"@timestamp":{"date":{"aggregatable":true}},"user":{"object":{}},"user.name":{"keyword":{"aggregatable":true}},
 					"event.outcome":{"keyword":{"aggregatable":true}},"message":{"text":{"aggregatable":false}},"bytes":{"long":{"aggregatable":true}},"_id":{"_id":{"metadata_field":true}}}}`,
-				}, nil
-			}},
-			{Name: "gone", Kind: "opensearch", Open: func(context.Context) (query.Backend, error) { return nil, errors.New("connection refused") }},
-		}})},
-	})
+			}, nil
+		}},
+		{Name: "gone", Kind: "opensearch", Open: func(context.Context) (query.Backend, error) { return nil, errors.New("connection refused") }},
+	}})}
+	w, err := web.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,14 +158,8 @@ func (s *settingsPart) keepText(rw http.ResponseWriter, r *http.Request, c setti
 		s.done(rw, r, "/settings", strings.ToUpper(said[:1])+said[1:])
 		return
 	}
-	status, fault := settingFault(err)
-	if status == 0 {
-		s.broken(rw, r, err)
-		return
-	}
-	v, err := s.settingsView(r)
-	if err != nil {
-		s.broken(rw, r, err)
+	status, fault, v, ok := s.faulted(rw, r, err)
+	if !ok {
 		return
 	}
 	for i := range v.Sections {
@@ -174,6 +168,20 @@ func (s *settingsPart) keepText(rw http.ResponseWriter, r *http.Request, c setti
 		}
 	}
 	s.render(rw, r, status, "settings", v)
+}
+
+// faulted is the page again for a setting that was not kept, and what its author can mend. Where it is not the
+// author's, it has answered.
+func (s *settingsPart) faulted(rw http.ResponseWriter, r *http.Request, err error) (status int, fault SettingFailure, v settingsView, ok bool) {
+	if status, fault = settingFault(err); status == 0 {
+		s.broken(rw, r, err)
+		return 0, fault, v, false
+	}
+	if v, err = s.settingsView(r); err != nil {
+		s.broken(rw, r, err)
+		return 0, fault, v, false
+	}
+	return status, fault, v, true
 }
 
 // slackForm tests Slack, or sets it and goes on.
@@ -298,14 +306,8 @@ func (s *settingsPart) routeForm(rw http.ResponseWriter, r *http.Request) {
 		s.done(rw, r, "/settings", "The defaults of routes are set.")
 		return
 	}
-	status, fault := settingFault(err)
-	if status == 0 {
-		s.broken(rw, r, err)
-		return
-	}
-	v, err := s.settingsView(r)
-	if err != nil {
-		s.broken(rw, r, err)
+	status, fault, v, ok := s.faulted(rw, r, err)
+	if !ok {
 		return
 	}
 	form.Wrong, form.Below = plainProblems(fault), v.Route.Below

@@ -65,25 +65,14 @@ func newWebOf(t *testing.T, logs http.Handler, local map[string]http.Handler) *w
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.New(ledger.Options{DB: db})
-	if err != nil {
-		t.Fatal(err)
+	o := over(t, db, log)
+	o.Health.Set("source s", errors.New("<b>401</b>"), "make a new key")
+	o.Logs = logs
+	o.Local = local
+	o.Verify = func(_ context.Context, since time.Time) (*check.Verification, error) {
+		return &check.Verification{OK: true, Since: since}, nil
 	}
-	o, err := outbox.NewReader(outbox.ReaderOptions{DB: db})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := obs.NewHealth(obs.HealthOptions{Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.Set("source s", errors.New("<b>401</b>"), "make a new key")
-	w, err := web.New(web.Options{
-		Ledger: l, Outbox: o, Health: h, Metrics: http.NotFoundHandler(), Version: "v1", Log: log, Logs: logs, Local: local,
-		Verify: func(_ context.Context, since time.Time) (*check.Verification, error) {
-			return &check.Verification{OK: true, Since: since}, nil
-		},
-	})
+	w, err := web.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,4 +183,22 @@ func TestWhyTellsTheWay(t *testing.T) {
 			t.Errorf("%s: no %q in %s", id, want, body)
 		}
 	}
+}
+
+// over are the options of a web that reads a database, and serves nothing else yet.
+func over(t *testing.T, db *store.DB, log *slog.Logger) web.Options {
+	t.Helper()
+	l, err := ledger.New(ledger.Options{DB: db})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := outbox.NewReader(outbox.ReaderOptions{DB: db})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := obs.NewHealth(obs.HealthOptions{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return web.Options{Ledger: l, Outbox: o, Health: h, Metrics: http.NotFoundHandler(), Version: "v1", Log: log}
 }
