@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"tocsin/internal/alert"
 	"tocsin/internal/ledger"
 	"tocsin/internal/outbox"
 	"tocsin/internal/policy"
@@ -8,9 +9,11 @@ import (
 
 // again says once more an alert that its source finds still going on. The alert stays with the message that said
 // it first; the new one has a key of its own for each time, so that no repeat of the batch puts it twice. What
-// policy keeps back now, or the channel has no room for, is looked at again when the alert changes again.
+// policy keeps back now, or the channel has no room for, is looked at again when the alert changes again; what is over
+// by then is not.
 func (c *commit) again(a ledger.Content, stands ledger.Standing, v policy.Verdict) error {
-	if a.Again == 0 || decision(v) != ledger.Forward {
+	over := !a.Ended.IsZero() || a.Status == alert.StatusClosed
+	if a.Again == 0 || over || decision(v) != ledger.Forward {
 		return nil
 	}
 	key := policy.AgainKey(a.ID, a.Again)

@@ -17,11 +17,13 @@ func TestWhatStillGoesOnIsSaidAgainOnceEachTime(t *testing.T) {
 		late  time.Duration // from the first saying to the change
 		held  *alert.Held
 		want  []bool // of each message, whether it says something again
+		over  bool
 	}{
-		{"a change", 0, time.Hour, nil, []bool{false}},
-		{"it goes on", 1, time.Hour, nil, []bool{false, true}},
-		{"it was not said yet", 1, 0, nil, []bool{false}},
-		{"its rule keeps it back now", 1, time.Hour, &alert.Held{As: alert.Silenced, Reason: "night"}, []bool{false}},
+		{"a change", 0, time.Hour, nil, []bool{false}, false},
+		{"it goes on", 1, time.Hour, nil, []bool{false, true}, false},
+		{"it was not said yet", 1, 0, nil, []bool{false}, false},
+		{"it was over by then", 1, time.Hour, nil, []bool{false}, true},
+		{"its rule keeps it back now", 1, time.Hour, &alert.Held{As: alert.Silenced, Reason: "night"}, []bool{false}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -33,6 +35,9 @@ func TestWhatStillGoesOnIsSaidAgainOnceEachTime(t *testing.T) {
 					h.take(a)
 					time.Sleep(c.late)
 					a.Again, a.Reason, a.Held, a.Updated = c.again, "more of it", c.held, time.Now()
+					if c.over {
+						a.Ended = time.Now()
+					}
 					h.take(a)
 					h.take(a)
 					a.Reason, a.Updated = "still more of it", a.Updated.Add(time.Second)
