@@ -141,7 +141,8 @@ func standIn(log *slog.Logger, h http.Handler) (at *url.URL, stop func(), err er
 func demoConfig(dir string, slackAt, clusterAt *url.URL) *config.Config {
 	cfg := config.Default()
 	cfg.Listen, cfg.DataDir = demoListen, dir
-	cfg.Sources = []config.Source{{Name: "demo", Kind: config.Elasticsearch, URLs: []*url.URL{clusterAt}}, demoEngine()}
+	// The page of searches begins with the first; the stand-in for a cluster answers only what forwarding asks.
+	cfg.Sources = []config.Source{demoEngine(), {Name: "demo", Kind: config.Elasticsearch, URLs: []*url.URL{clusterAt}}}
 	kibanaURL := &url.URL{Scheme: "https", Host: "kibana.example.com"}
 	cfg.Detections = []config.Detection{{
 		Name: "demo/default", Source: "demo", Space: "default", Poll: time.Second, Overlap: 10 * time.Minute,
