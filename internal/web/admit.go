@@ -257,6 +257,8 @@ func (w *Web) admitPage(rw http.ResponseWriter, r *http.Request, needed account.
 		to := "/login"
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			to += "?next=" + url.QueryEscape(r.URL.RequestURI())
+		} else if from, err := url.Parse(r.Referer()); err == nil && from.Host == r.Host && from.Path != "" {
+			to += "?next=" + url.QueryEscape(from.RequestURI()) // the form's page: keep.js fills it in again
 		}
 		if r.Header.Get("HX-Request") != "" { // a part of a page would be replaced by the login
 			rw.Header().Set("HX-Redirect", to)

@@ -53,6 +53,7 @@ type alertsView struct {
 	Counts []count
 	Seen   int
 	Before int64 // of the next page; 0 on the last
+	Older  bool  // it is not the page of the newest
 	Sought int   // how many were looked at where the filter found fewer than a page
 }
 
@@ -66,6 +67,7 @@ func (s *alertPages) list(rw http.ResponseWriter, r *http.Request) {
 	if _, err := fmt.Sscan(q.Get("before"), &f.Before); err != nil {
 		f.Before = 0
 	}
+	v.Older = f.Before > 0
 	counts, err := s.ledger.Count(r.Context())
 	if err != nil {
 		s.broken(rw, r, err)

@@ -160,11 +160,17 @@ func (w *Web) render(rw http.ResponseWriter, r *http.Request, status int, name s
 			v.Here = p.Path
 		}
 	}
-	v.Flash = takeFlash(rw, r)
+	whole := "layout"
+	live := isLive(r) && status == http.StatusOK
+	if live {
+		whole = "live"
+	} else {
+		v.Flash = takeFlash(rw, r)
+	}
 	var out bytes.Buffer
 	err := fmt.Errorf("there is no page called %q", name)
 	if t := pageTemplates[name]; t != nil {
-		err = t.ExecuteTemplate(&out, "layout", v)
+		err = t.ExecuteTemplate(&out, whole, v)
 	}
 	if err != nil { // a page that says so would be no better
 		w.log.Error("a page was not written", "page", name, "error", err)
@@ -183,6 +189,9 @@ func (w *Web) render(rw http.ResponseWriter, r *http.Request, status int, name s
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Cookie")
 	body := out.Bytes()
+	if live && unchanged(rw, r, body) {
+		return
+	}
 	if len(body) > 1400 && takes(r, "gzip") {
 		h.Add("Vary", "Accept-Encoding")
 		if zipped := gzipped(body); zipped != nil {

@@ -3,6 +3,8 @@ import htmx from 'htmx.org';
 import {toast} from './toast.js';
 import './theme.js';
 import './table.js';
+import './keep.js';
+import './live.js';
 
 htmx.config.includeIndicatorStyles = false; // the policy allows no inline style
 htmx.config.allowEval = false;
