@@ -40,6 +40,8 @@ type routeTested struct {
 	Taken []struct {
 		Path, Channel, Quiet string
 		ChannelBy            string                         `json:"channel_by"`
+		OfRule               bool                           `json:"channel_of_rule"`
+		Unheard              string                         `json:"channel_unheard"`
 		GroupBy              []struct{ Name, Value string } `json:"group_by"`
 		Alone                bool
 		GroupWait            time.Duration `json:"group_wait_ns"`
@@ -151,6 +153,12 @@ func (t *routeTested) print(out io.Writer) {
 		}
 		if r.ChannelBy != "" {
 			channel += " (its field says " + r.ChannelBy + ")"
+		}
+		if r.OfRule {
+			channel += " (the channel of its rule)"
+		}
+		if r.Unheard != "" {
+			channel += " (nothing can be said in " + r.Unheard + ", the channel of its rule)"
 		}
 		how := "alone"
 		if !r.Alone {

@@ -38,6 +38,8 @@ type Rule struct {
 	Owner       string   `json:"owner,omitempty"`   // who looks after the rule
 	Runbook     string   `json:"runbook,omitempty"` // a link to what to do about its alerts
 	Guide       string   `json:"guide,omitempty"`   // the same as text
+	// Channel is where the rule wants its alerts said; empty leaves it to the routes.
+	Channel string `json:"channel,omitempty"`
 	// GroupBy are the fields by which the rule has its alerts grouped, "..." alone for not at all; nil leaves it
 	// to the route.
 	GroupBy []string `json:"group_by,omitempty"`

@@ -156,7 +156,7 @@ func demoConfig(dir string, slackAt, clusterAt *url.URL) *config.Config {
 		RateLimit: config.Rate{Count: 20, Per: time.Minute},
 	}
 	critical := cfg.Route
-	critical.Match, critical.Channel = "severity: critical", "#soc"
+	critical.Match, critical.Channel, critical.OwnChannel = "severity: critical", "#soc", true
 	cfg.Route.Routes = []config.Route{critical}
 	return cfg
 }

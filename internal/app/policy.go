@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tocsin/internal/config"
@@ -19,6 +20,12 @@ func Policy(cfg *config.Config, edits func(channel string) bool) (*policy.Policy
 			return nil, err
 		}
 		o.Forward[d.Name] = f
+	}
+	o.Reach = func(channel string) bool {
+		if name, output := strings.CutPrefix(channel, notify.Prefix); output {
+			return slices.ContainsFunc(cfg.Notify, func(n config.Output) bool { return n.Name == name })
+		}
+		return cfg.Slack != nil && cfg.Slack.WebhookURL == ""
 	}
 	calendars := map[string]*policy.Calendar{}
 	for _, t := range cfg.TimeIntervals {
@@ -60,7 +67,7 @@ func Policy(cfg *config.Config, edits func(channel string) bool) (*policy.Policy
 func routeOf(r config.Route, path string, s *config.Slack, calendars map[string]*policy.Calendar) (policy.Route, error) {
 	out := policy.Route{
 		Path: path, Continue: r.Continue, Channel: r.Channel, Solo: r.Ungrouped(), Wait: r.GroupWait, Interval: r.GroupInterval,
-		Template: r.Template, Repeat: r.RepeatInterval, Rate: policy.Rate(r.RateLimit),
+		OfRoot: !r.OwnChannel, FromRoot: !r.OwnChannelFrom, Template: r.Template, Repeat: r.RepeatInterval, Rate: policy.Rate(r.RateLimit),
 	}
 	if !out.Solo {
 		out.GroupBy = r.GroupBy

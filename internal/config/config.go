@@ -183,6 +183,9 @@ type Route struct {
 	// Channel is the resolved channel. It is empty only without the slack section, or with a
 	// webhook and no slack.channel.
 	Channel string
+	// OwnChannel and OwnChannelFrom say that a route below the root set Channel or ChannelFrom, this one or one
+	// around it. What is the root's gives way to the channel of a rule.
+	OwnChannel, OwnChannelFrom bool
 	// GroupBy are the fields whose values make a group; exactly ["..."] is no grouping, one
 	// message per alert.
 	GroupBy []string

@@ -52,7 +52,7 @@ func TestTheExampleIsValidAndMeansWhatItSays(t *testing.T) {
 		RateLimit:     Rate{Count: 6, Per: time.Minute},
 	}
 	sub := root
-	sub.Match, sub.Channel, sub.GroupWait = "severity: critical", "#soc", 0
+	sub.Match, sub.Channel, sub.OwnChannel, sub.GroupWait = "severity: critical", "#soc", true, 0
 	root.Routes = []Route{sub}
 	want := &Config{
 		File:    path,
@@ -141,7 +141,7 @@ route:
 	if err != nil {
 		t.Fatal(err)
 	}
-	inner := Route{Channel: "C0123", GroupBy: []string{"..."}, GroupWait: time.Second, GroupInterval: 2 * time.Minute, RateLimit: Rate{10, 5 * time.Minute}}
+	inner := Route{Channel: "C0123", OwnChannel: true, GroupBy: []string{"..."}, GroupWait: time.Second, GroupInterval: 2 * time.Minute, RateLimit: Rate{10, 5 * time.Minute}}
 	first, last, middle := inner, inner, inner
 	first.Match, first.GroupBy = "y: 1", []string{"host.name", "user.name"}
 	last.GroupBy = []string{}
@@ -421,5 +421,34 @@ func TestValuesAreTakenAsTheyAreMeant(t *testing.T) {
 	}
 	if c.Route.GroupBy == nil || len(c.Route.GroupBy) != 0 || c.Route.GroupWait != 0 || c.Route.RepeatInterval != 24*time.Hour {
 		t.Errorf("route: %+v", c.Route)
+	}
+}
+
+func TestWhatARouteBelowTheRootSaysItselfIsKnown(t *testing.T) {
+	c, err := Parse("tocsin.yaml", []byte(`
+slack: {bot_token: b, channel: "#a"}
+route:
+  channel_from: {field: team, allow: ["#pay"]}
+  routes:
+    - match: 'a: 1'
+    - match: 'b: 1'
+      channel: "#a"
+      routes: [{match: 'c: 1'}]
+    - match: 'd: 1'
+      channel_from: {field: site, allow: ["#hq"]}
+`), environment(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := c.Route
+	for i, test := range []struct {
+		route         Route
+		channel, from bool
+	}{
+		{root, false, false}, {root.Routes[0], false, false}, {root.Routes[1], true, false}, {root.Routes[1].Routes[0], true, false}, {root.Routes[2], false, true},
+	} {
+		if test.route.OwnChannel != test.channel || test.route.OwnChannelFrom != test.from {
+			t.Errorf("route %d: channel of its own %v, channel_from %v", i, test.route.OwnChannel, test.route.OwnChannelFrom)
+		}
 	}
 }

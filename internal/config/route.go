@@ -36,7 +36,7 @@ func (d *decoder) route(m *mapping, r Route, slack *Slack, known []TimeInterval)
 			if slack != nil && slack.WebhookURL != "" && !strings.HasPrefix(channel, OutputPrefix) {
 				d.warn(m.placeOf("channel"), join(m.key, "channel")+" does nothing: a webhook posts to its own channel; use bot_token for several")
 			} else { // its own channel stands before a field that the route around it asks
-				r.Channel, r.ChannelFrom = channel, nil
+				r.Channel, r.ChannelFrom, r.OwnChannel, r.OwnChannelFrom = channel, nil, true, false
 			}
 		}
 	} else if e, ok := m.ask("channel"); ok { // slack.channel is Slack's default; here only an output can stand
@@ -48,7 +48,7 @@ func (d *decoder) route(m *mapping, r Route, slack *Slack, known []TimeInterval)
 		}
 	}
 	if from := d.channelFrom(m, slack); from != nil {
-		r.ChannelFrom = from
+		r.ChannelFrom, r.OwnChannelFrom = from, m.key != "route"
 	}
 	if fields, ok := d.groupBy(m); ok {
 		r.GroupBy = fields

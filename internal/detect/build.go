@@ -30,7 +30,7 @@ func (r *ruleset) base(s *Stored) alert.Alert {
 		Time: time.Unix(0, s.FirstEnd).UTC(), Event: time.Unix(0, s.First).UTC(),
 		Rule: alert.Rule{
 			Name: r.rule.Name, ID: r.rule.ID, Type: string(r.search.kind), Description: r.rule.Description, Version: s.Rule,
-			References: r.rule.References, Owner: r.rule.Owner, Runbook: r.rule.Runbook, Guide: r.rule.Guide, GroupBy: r.rule.GroupBy, Fields: r.rule.Fields,
+			References: r.rule.References, Owner: r.rule.Owner, Runbook: r.rule.Runbook, Guide: r.rule.Guide, Channel: r.rule.Channel, GroupBy: r.rule.GroupBy, Fields: r.rule.Fields,
 		},
 		Severity: r.rule.Severity.Fixed, Risk: r.rule.Risk.Fixed, Tags: r.rule.Tags,
 		MergedInto: alert.ID(s.MergedInto), Withdrawn: s.Withdrawn, Updated: store.Time(s.Updated), Late: s.Late,
@@ -68,7 +68,7 @@ func (r *ruleset) ofWindow(s *Stored) (alert.Alert, error) {
 	}
 	a := r.base(s)
 	w := &s.Best
-	a.Document = rowBody([][]Column{w.Row}, append(s.Samples[:len(s.Samples):len(s.Samples)], w.Samples...))
+	a.Document = rowBody([][]Column{w.Row}, append(s.Samples[:len(s.Samples):len(s.Samples)], w.Samples...), s.Series)
 	a.First, a.Last = time.Unix(0, s.First).UTC(), time.Unix(0, s.LastEnd).UTC()
 	a.Count = 1
 	if n, err := strconv.Atoi(column(w.Row, "count")); err == nil && n > 0 && !slices.Contains(r.search.by, "count") {

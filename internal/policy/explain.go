@@ -38,9 +38,12 @@ type Clause struct {
 
 // Taken is what a route that takes an alert does with it.
 type Taken struct {
-	Path       string        `json:"path"`
-	Channel    string        `json:"channel"`
-	ChannelBy  string        `json:"channel_by,omitempty"` // the field's value that chose it
+	Path      string `json:"path"`
+	Channel   string `json:"channel"`
+	ChannelBy string `json:"channel_by,omitempty"`      // the field's value that chose it
+	OfRule    bool   `json:"channel_of_rule,omitempty"` // the alert's rule names the channel
+	// Unheard is the channel that the alert's rule names where nothing can be said there.
+	Unheard    string        `json:"channel_unheard,omitempty"`
 	GroupBy    []alert.Fact  `json:"group_by,omitempty"`
 	Alone      bool          `json:"alone,omitempty"` // no grouping
 	GroupWait  time.Duration `json:"group_wait_ns"`
@@ -59,9 +62,11 @@ func (p *Policy) Explain(now time.Time, a *alert.Alert, active ...Inhibitor) (Ex
 	e := Explanation{Kept: v.Kept, Reason: v.Reason, Cause: v.Cause}
 	taken := map[string]string{}
 	for _, r := range p.root.trace(f, nil, &e.Steps) {
-		channel, by := r.channel(f)
+		r, _ := r.groupedBy(f.alert)
+		to := r.destination(f, p.reach)
+		channel := to.channel
 		t := Taken{
-			Path: r.Path, Channel: channel, ChannelBy: by, GroupBy: f.group(r), Alone: r.Solo, GroupWait: r.Wait, Interval: r.Interval,
+			Path: r.Path, Channel: channel, ChannelBy: to.by, OfRule: to.rule, Unheard: to.unheard, GroupBy: f.group(r), Alone: r.Solo, GroupWait: r.Wait, Interval: r.Interval,
 			Rate: r.Rate.String(), Escalation: len(r.Escalation),
 		}
 		if r.Solo {

@@ -49,6 +49,9 @@ type Options struct {
 	Maintenance []Maintenance
 	// Inhibit are the rules by which one alert hides others.
 	Inhibit []Inhibition
+	// Reach tells whether a channel that a rule names can be used: there is a way to say something there. Nil is
+	// all of them.
+	Reach func(channel string) bool
 	// Edits tells whether messages of a channel can be edited in place; without it a live message never
 	// changes and a digest is said once. Nil is nowhere.
 	Edits func(channel string) bool
@@ -70,6 +73,7 @@ type Policy struct {
 	maintained  *index
 	inhibit     inhibitions
 	edits       func(channel string) bool
+	reach       func(channel string) bool
 	set         *Set
 }
 
@@ -78,7 +82,10 @@ func New(o Options) (*Policy, error) {
 	if o.Edits == nil {
 		o.Edits = func(string) bool { return false }
 	}
-	p := &Policy{forward: o.Forward, maintenance: o.Maintenance, edits: o.Edits, routes: map[string]*Route{}, set: &Set{}}
+	if o.Reach == nil {
+		o.Reach = func(string) bool { return true }
+	}
+	p := &Policy{reach: o.Reach, forward: o.Forward, maintenance: o.Maintenance, edits: o.Edits, routes: map[string]*Route{}, set: &Set{}}
 	var err error
 	walk(&o.Root, func(r *Route) {
 		if err == nil {
@@ -165,7 +172,7 @@ func (p *Policy) judge(f *fields, active []Inhibitor) Verdict {
 	var v Verdict
 	taken := map[string]bool{}
 	for i, r := range p.root.take(f, nil) {
-		one := r.verdict(f.now, f)
+		one := r.verdict(f.now, f, p.reach)
 		switch {
 		case i == 0:
 			v = one

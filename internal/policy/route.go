@@ -18,6 +18,8 @@ type Route struct {
 	Continue bool          // the routes after it are asked too
 	Channel  string
 	From     *ChannelFrom // the channel by a field of the alert; nil is Channel for all
+	OfRoot   bool         // Channel is the root's: that of the alert's rule takes its place
+	FromRoot bool         // From is the root's, and gives way to the channel of the alert's rule too
 	GroupBy  []string     // fields of the alert; empty is one group for the whole route
 	Solo     bool         // no grouping: one message per alert
 	Wait     time.Duration
@@ -77,21 +79,48 @@ func (n *node) take(f *fields, taken []*Route) []*Route {
 	return taken
 }
 
-// channel is where the route sends an alert, and where a field decided it, its value.
-func (r *Route) channel(f *fields) (channel, by string) {
-	if r.From == nil || r.Channel == "" { // without a way to say anything, no field opens one
-		return r.Channel, ""
+// destination is where a route sends an alert, and what chose it.
+type destination struct {
+	channel string
+	by      string // the value of the field that chose it; empty for none
+	rule    bool   // the alert's rule chose it
+	unheard string // the channel of the alert's rule where nothing can be said there
+}
+
+func (d destination) String() string {
+	switch {
+	case d.rule:
+		return d.channel + " (the channel of its rule)"
+	case d.unheard != "":
+		return d.channel + " (nothing can be said in " + d.unheard + ", the channel of its rule)"
+	}
+	return d.channel
+}
+
+// destination is where the route sends an alert. What routes below the root say stands before the channel of the
+// alert's rule, and that before what the root says.
+func (r *Route) destination(f *fields, reach func(string) bool) destination {
+	d := destination{channel: r.Channel}
+	if own := f.alert.Rule.Channel; own != "" && r.OfRoot {
+		if reach(own) {
+			d.channel, d.rule = own, true
+		} else {
+			d.unheard = own
+		}
+	}
+	if r.From == nil || d.channel == "" || d.rule && r.FromRoot { // without a way to say anything, no field opens one
+		return d
 	}
 	for _, v := range f.values(r.From.Field) {
 		text := alert.Text(v)
 		if channel, ok := r.From.Channels[text]; ok {
-			return channel, text
+			return destination{channel: channel, by: text}
 		}
 	}
 	if r.From.Else != "" {
-		return r.From.Else, ""
+		return destination{channel: r.From.Else}
 	}
-	return r.Channel, ""
+	return d
 }
 
 // groupedBy is the route as it groups an alert whose rule says itself how its alerts are grouped, with the id of that
@@ -109,9 +138,10 @@ func (r *Route) groupedBy(a *alert.Alert) (route *Route, rule string) {
 }
 
 // verdict is what the route does with an alert.
-func (r *Route) verdict(now time.Time, f *fields) Verdict {
+func (r *Route) verdict(now time.Time, f *fields, reach func(string) bool) Verdict {
 	r, own := r.groupedBy(f.alert)
-	channel, by := r.channel(f)
+	to := r.destination(f, reach)
+	channel := to.channel
 	v := Verdict{Channel: channel, By: f.group(r), Path: r.Path, route: r}
 	if r.Solo {
 		v.Group = key("solo", r.Path, string(f.alert.ID))
@@ -125,9 +155,9 @@ func (r *Route) verdict(now time.Time, f *fields) Verdict {
 		}
 		v.Group = key(parts...)
 	}
-	where := channel
-	if by != "" {
-		where += " (" + r.From.Field + " is " + by + ")"
+	where := to.String()
+	if to.by != "" {
+		where += " (" + r.From.Field + " is " + to.by + ")"
 	}
 	if why, until, quiet := r.quiet(now); quiet {
 		v.quiet = true

@@ -50,6 +50,10 @@ var described = section(
 		name: "same_again_after", shape: pattern(`^off$|`+durationPattern, "is not a duration: write off, or whole numbers and units such as 1h"),
 		doc: "How long alerts that are the same say nothing again. Without one it is off, and window for a search judged per window.",
 	},
+	key{
+		name: "channel", shape: pattern(`^#?[^\s\x00-\x1f\x7f#<>&,]+$`, "is not a channel: write its name, such as \"#alerts\", its id, such as C0123456789, or an output, such as notify:oncall"),
+		doc: "Where the alerts are said unless a route sends them elsewhere. Without one it is the channel of the routes' root.",
+	},
 	key{name: "group_by", shape: fieldNames, doc: "The fields by which the rule's alerts are put into one message. Without them the route decides."},
 	key{name: "fields", shape: fieldNames, doc: "The fields of an alert that its message shows, in this order. Without them those that people look for first."},
 	key{name: "max_alerts", shape: integers(1, 100_000), preset: 1000, doc: "The most alerts of one run; what is over it is counted and said in one more."},

@@ -98,7 +98,7 @@ func (d *decoder) read(content []byte, tree func(*reader, string) *node) *Rule {
 func (d *decoder) decode(n *node) *Rule {
 	r := &Rule{
 		ID: d.text(n, "id"), Name: strings.TrimSpace(d.text(n, "name")), Description: d.text(n, "description"),
-		Search: d.text(n, "search"), Source: d.text(n, "source"), Indices: d.texts(n, "indices"),
+		Search: d.text(n, "search"), Source: d.text(n, "source"), Channel: d.text(n, "channel"), Indices: d.texts(n, "indices"),
 		TimestampField: d.text(n, "timestamp_field"), TimestampFallback: d.text(n, "timestamp_fallback"),
 		DedupeBy: d.texts(n, "dedupe_by"), GroupBy: d.texts(n, "group_by"), Fields: d.texts(n, "fields"), Attack: d.texts(n, "attack"), Tags: d.texts(n, "tags"),
 		Owner: d.text(n, "owner"), References: d.texts(n, "references"), Runbook: d.text(n, "runbook"), Guide: d.text(n, "guide"), Noise: d.text(n, "noise"),

@@ -53,6 +53,9 @@ type Rule struct {
 	SameAgainAfter time.Duration
 	// SameAgainOff says that the rule turns it off itself.
 	SameAgainOff bool
+	// Channel is where the rule's alerts are said unless a route sends them elsewhere; empty is the default of the
+	// routes.
+	Channel string
 	// GroupBy are the fields by which the rule's alerts are put into messages; nil leaves it to the route.
 	GroupBy []string
 	// Fields are those of an alert that its message shows; nil leaves it to habit.

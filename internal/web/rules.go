@@ -33,6 +33,7 @@ type RuleRow struct {
 	Attack   []string       `json:"attack,omitempty"`
 	Tags     []string       `json:"tags,omitempty"`
 	Owner    string         `json:"owner,omitempty"`
+	Channel  string         `json:"channel,omitempty" doc:"Where the rule wants its alerts said; without one the routes decide."`
 	Tests    int            `json:"tests"`
 	Changed  *time.Time     `json:"changed_at,omitempty"`
 	Who      string         `json:"changed_by,omitempty"`
@@ -58,7 +59,7 @@ func RuleRowOf(e *rule.Entry) RuleRow {
 		}
 		out.Severity, out.Every, out.Source, out.Search = r.Severity.Fixed.String(), duration.Format(r.Every), r.Source, r.Search
 		out.Kind = r.Kind
-		out.Attack, out.Tags, out.Owner, out.Tests, out.Noise = r.Attack, r.Tags, r.Owner, len(r.Tests), r.Noise
+		out.Attack, out.Tags, out.Owner, out.Channel, out.Tests, out.Noise = r.Attack, r.Tags, r.Owner, r.Channel, len(r.Tests), r.Noise
 	}
 	return out
 }
