@@ -287,6 +287,7 @@ type exceptionView struct {
 	Why       string
 	For       string
 	Wrong     string
+	Field     string // that is wrong; empty where it is none
 	Preview   *tuning.Preview
 }
 
@@ -414,7 +415,7 @@ func (s *alertPages) except(rw http.ResponseWriter, r *http.Request) {
 			err = s.ledger.Scan(r.Context(), now.Add(-similarBack), p.Take)
 		}
 		if err != nil {
-			v.Wrong = err.Error()
+			v.Field, v.Wrong = fieldOf(err, "match", "why")
 		} else {
 			done := p.Done()
 			v.Preview = &done
@@ -424,7 +425,7 @@ func (s *alertPages) except(rw http.ResponseWriter, r *http.Request) {
 	}
 	made, err := s.Book.Add(r.Context(), d)
 	if err != nil {
-		v.Wrong = err.Error()
+		v.Field, v.Wrong = fieldOf(err, "match", "why")
 		s.render(rw, r, http.StatusUnprocessableEntity, "exception", v)
 		return
 	}

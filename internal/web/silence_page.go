@@ -1,8 +1,10 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,12 +124,23 @@ func (s *tuningPages) form(rw http.ResponseWriter, r *http.Request, tab tuningTa
 		made, err = s.o.Book.Add(r.Context(), d)
 	}
 	if err != nil {
-		v.Wrong = err.Error()
-		v.Field, _, _ = strings.Cut(v.Wrong, ":")
+		v.Field, v.Wrong = fieldOf(err, "match", "why", "from", "until")
 		s.render(rw, r, http.StatusUnprocessableEntity, "silences", v)
 		return
 	}
 	s.Web.done(rw, r, tab.Path, "The "+tab.One+" "+made.ID+" is made.")
+}
+
+// fieldOf is which field of a form an error is about, if it is one of those, and what to say there.
+func fieldOf(err error, fields ...string) (field, said string) {
+	var input *tuning.InputError
+	if errors.As(err, &input) && slices.Contains(fields, input.Field) {
+		if input.Line > 0 {
+			return input.Field, fmt.Sprintf("line %d, column %d: %s", input.Line, input.Column, input.Text)
+		}
+		return input.Field, input.Text
+	}
+	return "", err.Error()
 }
 
 // draft reads the form.
@@ -142,7 +155,7 @@ func (f *draftForm) draft(kind policy.TuningKind) (tuning.Draft, error) {
 				return t.UTC(), nil
 			}
 		}
-		return time.Time{}, fmt.Errorf("%s: %q is not a time such as 2026-01-02T15:04, in UTC", name, text)
+		return time.Time{}, &tuning.InputError{Field: name, Text: fmt.Sprintf("%q is not a time such as 2026-01-02T15:04, in UTC", text)}
 	}
 	var err error
 	if d.From, err = at("from", f.From); err != nil {
