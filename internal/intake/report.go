@@ -55,16 +55,9 @@ func (c *commit) report(r *policy.Report) error {
 	if end.IsZero() {
 		return nil
 	}
-	s, err := c.summary(r, said, end)
+	n, err := c.told(r, said, end)
 	if err != nil {
 		return err
-	}
-	n := notice.Notice{
-		Key: policy.ReportKey(r, end), Revision: 1, Channel: r.Channel, Kind: notice.KindSummary, Count: s.Seen, Prefix: c.prefix,
-		Since: s.From, Until: s.To, Summary: s,
-	}
-	for _, rule := range s.Rules {
-		n.Severity = max(n.Severity, rule.Severity)
 	}
 	if err := outbox.Put(c.tx, n, c.now); err != nil {
 		return err

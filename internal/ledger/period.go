@@ -20,6 +20,7 @@ type Seen struct {
 	Host     string
 	User     string
 	Source   string
+	Channel  string // where it was or will be said; "" for nowhere
 	Handled  Handled
 	Verdict  string
 	// Alert is the whole alert, with its document; nil unless it was asked for.
@@ -40,7 +41,7 @@ func Period(tx *store.Tx, from, to time.Time, whole bool, each func(*Seen) error
 			head, document []byte
 			err            error
 		)
-		if err := r.Scan(&s.Rule, &s.Severity, &s.Fate, &s.Reason, &cause, &s.Host, &s.User, &s.Source, &s.Handled, &s.Verdict, &head, &document); err != nil {
+		if err := r.Scan(&s.Rule, &s.Severity, &s.Fate, &s.Reason, &cause, &s.Host, &s.User, &s.Source, &s.Channel, &s.Handled, &s.Verdict, &head, &document); err != nil {
 			return err
 		}
 		if s.Cause, err = alert.ParseCause(cause); err != nil {
@@ -54,7 +55,7 @@ func Period(tx *store.Tx, from, to time.Time, whole bool, each func(*Seen) error
 			s.Alert.Document = document
 		}
 		return each(&s)
-	}, `SELECT a.rule, a.severity, `+fate+`, a.reason, a.cause, a.hostname, a.username, a.source, `+handledMost+`, a.verdict, `+columns+
+	}, `SELECT a.rule, a.severity, `+fate+`, a.reason, a.cause, a.hostname, a.username, a.source, COALESCE(n.channel, a.channel), `+handledMost+`, a.verdict, `+columns+
 		` FROM alerts a LEFT JOIN notices n ON n.key = a.notice`+join+` WHERE a.seen_at >= ? AND a.seen_at < ? ORDER BY a.seen_at, a.seq`, store.Micros(from), store.Micros(to))
 	if err != nil {
 		return fmt.Errorf("read the alerts from %s to %s: %w", from.Format(time.RFC3339), to.Format(time.RFC3339), err)
