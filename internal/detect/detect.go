@@ -84,6 +84,9 @@ type Options struct {
 	Workers int
 	// Silence is after how long without any event a source is said to be silent; an hour when 0.
 	Silence time.Duration
+	// Keep is how long after it happened an event may come and is still judged with all that was found around it: what
+	// is older is forgotten. 30 days when 0.
+	Keep time.Duration
 	// Now is the wall clock, by which turns are taken and windows judged; nil is the system's.
 	Now func() time.Time
 	Log *slog.Logger
@@ -132,6 +135,9 @@ func New(ctx context.Context, o Options) (*Detector, error) {
 	}
 	if o.Silence == 0 {
 		o.Silence = time.Hour
+	}
+	if o.Keep == 0 {
+		o.Keep = keptFor
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -61,6 +61,15 @@ type Bucket struct {
 	Best     Window `json:"best"`
 }
 
+// join makes a bucket that of the windows of a later one too.
+func (b *Bucket) join(next *Bucket) {
+	b.LastEnd = max(b.LastEnd, next.LastEnd)
+	b.Windows += next.Windows
+	if next.Best.better(&b.Best) {
+		b.Best = next.Best
+	}
+}
+
 // Buckets sums up windows by key and by stretches of a grid, in microseconds. They come out by key and time.
 func Buckets(windows []Window, grid int64) []Bucket {
 	type place struct {

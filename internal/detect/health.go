@@ -45,6 +45,7 @@ const (
 // there, and whether rules run. What is wrong becomes an alert, and its end that alert's end.
 func (d *Detector) watch(ctx context.Context) error {
 	w := &ward{d: d, began: d.now(), runs: map[string]time.Time{}, stuck: map[string]time.Time{}, known: map[string]*surroundings{}, gone: map[string][]ailment{}}
+	old := true // there may be something to forget
 	for round := 0; ; round++ {
 		for name, s := range d.sources {
 			if err := d.look(ctx, name, s); err != nil && ctx.Err() == nil {
@@ -59,6 +60,12 @@ func (d *Detector) watch(ctx context.Context) error {
 			}
 			if err := w.tell(ctx); err != nil && ctx.Err() == nil {
 				d.log.Warn("what ails rules could not be told", "error", err)
+			}
+			if old || round%pruneEvery == 0 {
+				var err error
+				if old, err = d.prune(ctx); err != nil && ctx.Err() == nil {
+					d.log.Warn("what is old could not be forgotten", "error", err)
+				}
 			}
 		}
 		t := time.NewTimer(watchEvery)

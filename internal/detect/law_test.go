@@ -39,13 +39,15 @@ type event struct {
 	At, In time.Time
 	User   string
 	N      int
+	Bare   bool // it tells not when it was taken in
 }
 
 func (e event) json() string {
-	b, err := json.Marshal(map[string]any{
-		"@timestamp": e.At.Format(time.RFC3339Nano), "event": map[string]any{"ingested": e.In.Format(time.RFC3339Nano), "action": "ssh_login", "outcome": "failure"},
-		"user": map[string]any{"name": e.User}, "n": e.N,
-	})
+	of := map[string]any{"action": "ssh_login", "outcome": "failure"}
+	if !e.Bare {
+		of["ingested"] = e.In.Format(time.RFC3339Nano)
+	}
+	b, err := json.Marshal(map[string]any{"@timestamp": e.At.Format(time.RFC3339Nano), "event": of, "user": map[string]any{"name": e.User}, "n": e.N})
 	if err != nil {
 		panic(err)
 	}
@@ -150,6 +152,7 @@ type process struct {
 	rules  []rule.Entry
 	now    func() time.Time
 	broken func() bool
+	keep   time.Duration // how long what was found is kept
 	// current gives the rules there are now; nil for rules.
 	current func() []rule.Entry
 
@@ -211,7 +214,7 @@ func (p *process) run(ctx context.Context) []ledger.Entry {
 	d, err := detect.New(ctx, detect.Options{
 		DB: db, Rules: p.all, Log: log, Workers: 4,
 		Sources: append([]detect.Source{logs}, p.others...),
-		Now:     p.now, Report: p.report,
+		Now:     p.now, Report: p.report, Keep: p.keep,
 	})
 	must(err)
 	p.mu.Lock()
@@ -351,12 +354,15 @@ type life struct {
 	breaks  int                             // of a hundred commits
 	slow    time.Duration
 	clerk   bool // the source filters and counts itself
+	// keep is how long what was found is kept: longer than any event of a life comes late.
+	keep time.Duration
 }
 
 const (
 	lives   = 6                // of each rule
 	whole   = 4 * time.Hour    // a life; the last hour is quiet
 	settled = 10 * time.Minute // the rule has run by then
+	latest  = 2*time.Hour + 10*time.Minute
 )
 
 func anyLife(t *rapid.T, start time.Time) life {
@@ -396,6 +402,7 @@ func anyLife(t *rapid.T, start time.Time) life {
 	l.breaks = rapid.SampledFrom([]int{0, 0, 30}).Draw(t, "broken commits of a hundred")
 	l.slow = time.Duration(rapid.SampledFrom([]int{0, 1, 20}).Draw(t, "seconds a search takes")) * time.Second
 	l.clerk = rapid.Bool().Draw(t, "a source that filters itself")
+	l.keep = rapid.SampledFrom([]time.Duration{0, latest}).Draw(t, "what is kept")
 	return l
 }
 
@@ -466,7 +473,7 @@ func (l life) rules(t *testing.T, dir string, start time.Time, shares bool, rule
 			defer mu.Unlock()
 			return time.Since(start) < 3*time.Hour && random.IntN(100) < l.breaks
 		},
-		rules: rules, shares: shares,
+		rules: rules, shares: shares, keep: l.keep,
 	}
 	stop, cancel := context.WithTimeout(context.Background(), whole)
 	defer cancel()

@@ -63,6 +63,8 @@ CREATE TABLE detect_open (
 	id   TEXT NOT NULL,
 	PRIMARY KEY (rule, id)
 );
+`}, {ID: "detect/4", SQL: `
+ALTER TABLE detect_episodes ADD COLUMN updated BIGINT NOT NULL DEFAULT 0;
 `}}
 
 // Memory is what is kept of a rule between runs.
@@ -157,9 +159,9 @@ func (r *result) write(tx *store.Tx) error {
 		if body, err = json.Marshal(e); err != nil {
 			return err
 		}
-		if err := tx.Exec(`INSERT INTO detect_episodes (id, rule, key, first_end, last_end, body) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET first_end = excluded.first_end, last_end = excluded.last_end, body = excluded.body`,
-			e.ID, r.rule, e.Key, e.FirstEnd, e.LastEnd, body); err != nil {
+		if err := tx.Exec(`INSERT INTO detect_episodes (id, rule, key, first_end, last_end, updated, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET first_end = excluded.first_end, last_end = excluded.last_end, updated = excluded.updated, body = excluded.body`,
+			e.ID, r.rule, e.Key, e.FirstEnd, e.LastEnd, e.Updated, body); err != nil {
 			return err
 		}
 		if err := e.keepOpen(tx, r.rule); err != nil {

@@ -130,12 +130,7 @@ func (m *remembered) sumUp(r *result) {
 	for _, b := range r.buckets {
 		all := m.buckets[b.Key]
 		for n := len(all); n > 1 && all[n-1].At < dropped.From && all[n-1].FirstEnd-all[n-2].LastEnd < m.joins; n-- {
-			whole := &all[n-2]
-			whole.LastEnd = max(whole.LastEnd, all[n-1].LastEnd)
-			whole.Windows += all[n-1].Windows
-			if all[n-1].Best.better(&whole.Best) {
-				whole.Best = all[n-1].Best
-			}
+			all[n-2].join(&all[n-1])
 			all = all[:n-1]
 		}
 		m.buckets[b.Key] = append(all, b)
