@@ -77,8 +77,8 @@ type canvas struct {
 	low, high    float64
 }
 
-// PNG draws a measure: its points joined by a line, those beyond the bound marked, and the bound as a dashed
-// red line. Times are UTC. Fewer than two points are an error.
+// PNG draws a measure: its points joined by a line, those beyond the bound marked, the one that fired with a ring,
+// and the bound as a dashed red line. Times are UTC. Fewer than two points are an error.
 func PNG(c *notice.Chart) ([]byte, error) {
 	points := make([]notice.Point, 0, len(c.Points))
 	for _, p := range c.Points {
@@ -123,12 +123,21 @@ func PNG(c *notice.Chart) ([]byte, error) {
 		v.bound(*bound)
 	}
 	for _, p := range points {
-		if bound != nil && (p.Value > *bound && !c.Below || p.Value < *bound && c.Below) {
+		if bound != nil && c.Beyond(p.Value) {
 			v.disc(v.x(seconds(p.At)), v.y(p.Value), 7, shadow)
 			v.disc(v.x(seconds(p.At)), v.y(p.Value), 5.5, alarm)
 		}
 	}
-	v.heading(c, points[len(points)-1])
+	last, label := points[len(points)-1], "last"
+	if f := c.Fired; f != nil && finite(f.Value) && math.Abs(f.Value) < 1e300 {
+		last, label = *f, f.At.UTC().Format("15:04:05")
+		if at := seconds(f.At); at >= v.from && at <= v.to && f.Value >= v.low && f.Value <= v.high {
+			v.disc(v.x(at), v.y(f.Value), 12, alarm)
+			v.disc(v.x(at), v.y(f.Value), 9, shadow)
+			v.disc(v.x(at), v.y(f.Value), 5.5, alarm)
+		}
+	}
+	v.heading(c, last, label)
 	var out bytes.Buffer
 	if err := png.Encode(&out, v.RGBA); err != nil {
 		return nil, fmt.Errorf("write the picture of a chart: %w", err)
@@ -248,12 +257,11 @@ func (v *canvas) bound(at float64) {
 	v.write(v.small, x, baseline, label, alarm)
 }
 
-// heading says what is measured and how much it was last.
-func (v *canvas) heading(c *notice.Chart, last notice.Point) {
+// heading says what is measured, and how much it was when it fired, else last.
+func (v *canvas) heading(c *notice.Chart, last notice.Point, label string) {
 	value := short(last.Value)
 	w := v.wide(v.large, value)
 	v.write(v.large, pictureWide-right-w, 48, value, ink)
-	label := "last"
 	v.write(v.small, pictureWide-right-w-14-v.wide(v.small, label), 48, label, soft)
 	title := readable(c.Title)
 	if title == "" {

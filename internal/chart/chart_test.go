@@ -88,6 +88,23 @@ func TestTheBoundIsRedAndTheLineIsBlue(t *testing.T) {
 	}
 }
 
+func TestWhatFiredHasARing(t *testing.T) {
+	limit := 16.0
+	c := &notice.Chart{Title: "count", Points: series(2, 3, 1, 4, 2, 5, 3, 8, 16, 14, 12, 13), Threshold: &limit}
+	at, _, _ := pixels(picture(t, c), red)
+	c.Inclusive = true
+	on, _, _ := pixels(picture(t, c), red)
+	c.Fired = &c.Points[8]
+	fired, _, _ := pixels(picture(t, c), red)
+	if at >= on || on >= fired {
+		t.Errorf("%d red pixels where the bound itself does not fire, %d where it does, %d with what fired", at, on, fired)
+	}
+	for _, f := range []notice.Point{{}, {At: c.Points[0].At, Value: math.Inf(1)}, {At: c.Points[0].At.Add(-time.Hour), Value: 3}, {At: c.Points[3].At, Value: 1e9}} {
+		c.Fired = &f
+		picture(t, c)
+	}
+}
+
 func TestTooFewPointsAreNoPicture(t *testing.T) {
 	for _, points := range [][]notice.Point{nil, series(1), {{}, {}}, series(1, math.NaN()), series(math.Inf(1), 3)} {
 		if _, err := chart.PNG(&notice.Chart{Points: points}); err == nil {
@@ -106,6 +123,9 @@ func TestAnyMeasureIsDrawn(t *testing.T) {
 		if rapid.Bool().Draw(t, "bound") {
 			f := rapid.Float64().Draw(t, "at")
 			c.Threshold = &f
+		}
+		if rapid.Bool().Draw(t, "fired") {
+			c.Fired = &c.Points[0]
 		}
 		if b, err := chart.PNG(c); err == nil {
 			if _, err := png.Decode(bytes.NewReader(b)); err != nil {

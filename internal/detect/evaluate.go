@@ -35,8 +35,9 @@ type evaluation struct {
 	known  map[string]bool // ids this run gave
 	// rows are what the run found anew, by its tick, where one alert is made of all of them.
 	rows map[int64][]alert.Alert
-	// made are the places, in result.episodes and in alerts, of what was found for the first time.
-	made [][2]int
+	// made are the places, in result.episodes and in alerts, of what was found for the first time, grown those of
+	// what is known and measures something else now.
+	made, grown [][2]int
 }
 
 // judged takes in what was found in a span of event time, in microseconds.
@@ -308,6 +309,9 @@ func (e *evaluation) update(s *Stored, before *Stored) error {
 	a.Held, a.Again = s.Held, s.Again
 	s.Updated = max(s.Updated+1, store.Micros(e.now)) // a clock that steps back makes no change older
 	e.stamp(s, &a)
+	if s.LastEnd != before.LastEnd || !sameWindow(&s.Best, &before.Best) {
+		e.grown = append(e.grown, [2]int{len(e.result.episodes) - 1, len(e.alerts) - 1})
+	}
 	return nil
 }
 

@@ -62,8 +62,9 @@ type sampled struct {
 	Source json.RawMessage `json:"_source,omitempty"`
 }
 
-// rowBody is a row as its alert has it: its columns, and the samples beside them under a name of our own.
-func rowBody(rows [][]Column, samples []Sample) json.RawMessage {
+// rowBody is a row as its alert has it: its columns, and beside them, under a name of our own, the samples and how
+// what it measures went.
+func rowBody(rows [][]Column, samples []Sample, series *Series) json.RawMessage {
 	all := map[string]any{}
 	own := map[string]any{}
 	if len(rows) == 1 {
@@ -92,6 +93,9 @@ func rowBody(rows [][]Column, samples []Sample) json.RawMessage {
 	}
 	if docs != nil {
 		own["samples"] = docs
+	}
+	if series != nil {
+		own["series"] = series
 	}
 	if len(own) > 0 {
 		all["tocsin"] = own

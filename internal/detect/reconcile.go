@@ -16,6 +16,8 @@ type Stored struct {
 	Episode
 	// Samples are some of the documents it was made of when it was found.
 	Samples []Sample `json:"samples,omitempty"`
+	// Series is how what it measures went, as of when it changed last; nil for nothing to show.
+	Series *Series `json:"series,omitempty"`
 	// MergedInto is the id of the episode this one became part of; empty for none.
 	MergedInto string `json:"merged_into,omitempty"`
 	// Withdrawn says that no window holds any more.

@@ -157,6 +157,7 @@ func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came
 		return err
 	}
 	e.illustrate(ctx, b, d.log)
+	e.depict(ctx, b, d.log)
 	if t.catch {
 		m.Covered = m.Covered.Without(holes)
 	}

@@ -27,8 +27,10 @@ type own struct {
 		Series *struct {
 			Title     string       `json:"title"`
 			Points    [][2]float64 `json:"points"` // milliseconds since 1970 and the value
+			Fired     *[2]float64  `json:"fired"`
 			Threshold *float64     `json:"threshold"`
 			Below     bool         `json:"below"`
+			Inclusive bool         `json:"inclusive"`
 		} `json:"series"`
 	} `json:"tocsin"`
 }
@@ -46,15 +48,29 @@ func evidence(document json.RawMessage) (*Table, *Chart) {
 	rows := flattened(o.Tocsin.Rows)
 	table := tableOf(rows, max(o.Tocsin.Count, len(rows)))
 	if s := o.Tocsin.Series; s != nil {
-		c := &Chart{Title: s.Title, Threshold: s.Threshold, Below: s.Below}
+		c := &Chart{Title: s.Title, Threshold: s.Threshold, Below: s.Below, Inclusive: s.Inclusive}
 		for _, p := range s.Points {
-			if at, value := p[0], p[1]; finite(at) && finite(value) && math.Abs(at) < 1e15 {
-				c.Points = append(c.Points, Point{time.UnixMilli(int64(at)).UTC(), value})
+			if one, ok := pointOf(p); ok {
+				c.Points = append(c.Points, one)
+			}
+		}
+		if s.Fired != nil {
+			if one, ok := pointOf(*s.Fired); ok {
+				c.Fired = &one
 			}
 		}
 		return table, c.tidy()
 	}
 	return table, chartOf(rows)
+}
+
+// pointOf is a point as a document has it; ok is false for one that is nowhere.
+func pointOf(p [2]float64) (Point, bool) {
+	at, value := p[0], p[1]
+	if !finite(at) || !finite(value) || math.Abs(at) >= 1e15 {
+		return Point{}, false
+	}
+	return Point{time.UnixMilli(int64(at)).UTC(), value}, true
 }
 
 // rowsOf are the rows of a run that a document keeps.

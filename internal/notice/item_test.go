@@ -91,10 +91,18 @@ func TestRowsOverTimeAreAChart(t *testing.T) {
 	if diff := cmp.Diff(&notice.Chart{Title: "count", Points: []notice.Point{{At: at, Value: 3}, {At: at.Add(5 * time.Minute), Value: 7}}}, it.Chart); diff != "" {
 		t.Error(diff)
 	}
-	a.Document = json.RawMessage(`{"user.name":"x","tocsin":{"series":{"title":"count","points":[[1774425600000,3],[1774425900000,12]],"threshold":10}}}`)
+	a.Document = json.RawMessage(`{"user.name":"x","tocsin":{"series":{"title":"count","points":[[1774425600000,3],[1774425900000,12]],"fired":[1774425900000,12],"threshold":10,"inclusive":true}}}`)
 	limit := 10.0
-	if diff := cmp.Diff(&notice.Chart{Title: "count", Threshold: &limit, Points: []notice.Point{{At: at, Value: 3}, {At: at.Add(5 * time.Minute), Value: 12}}}, notice.ItemOf(a).Chart); diff != "" {
+	if diff := cmp.Diff(&notice.Chart{Title: "count", Threshold: &limit, Inclusive: true, Fired: &notice.Point{At: at.Add(5 * time.Minute), Value: 12}, Points: []notice.Point{{At: at, Value: 3}, {At: at.Add(5 * time.Minute), Value: 12}}}, notice.ItemOf(a).Chart); diff != "" {
 		t.Error(diff)
+	}
+	for value, fires := range map[float64]bool{10: true, 9.9: false, 10.1: true} {
+		if c := notice.ItemOf(a).Chart; c.Beyond(value) != fires {
+			t.Errorf("%v fires: %v", value, !fires)
+		}
+	}
+	if c := (&notice.Chart{Threshold: &limit, Below: true}); c.Beyond(10) || c.Beyond(11) || !c.Beyond(9) || (&notice.Chart{}).Beyond(1) {
+		t.Error("what fires below 10 is told wrongly")
 	}
 	for _, broken := range []string{`{"tocsin":7}`, `{"tocsin":{"rows":[1,2]}}`, `{"tocsin":{"series":{"points":[["x"]]}}}`, `{"tocsin":`} {
 		a.Document = json.RawMessage(broken)

@@ -116,10 +116,23 @@ type Chart struct {
 	Points    []Point  `json:"points"`              // oldest first
 	Threshold *float64 `json:"threshold,omitempty"` // the bound of the rule; nil for none
 	Below     bool     `json:"below,omitempty"`     // it fires below the bound
+	Inclusive bool     `json:"inclusive,omitempty"` // and at the bound itself
+	Fired     *Point   `json:"fired,omitempty"`     // what the alert tells of; nil where it tells of all
 }
 
 // Point is the measure of one window.
 type Point struct {
 	At    time.Time `json:"at"`
 	Value float64   `json:"value"`
+}
+
+// Beyond reports whether a value is on the side of the bound on which the rule fires.
+func (c *Chart) Beyond(value float64) bool {
+	switch {
+	case c.Threshold == nil:
+		return false
+	case value == *c.Threshold:
+		return c.Inclusive
+	}
+	return value < *c.Threshold == c.Below
 }

@@ -290,7 +290,7 @@ func measure(f float64) string {
 	return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64)
 }
 
-// sparkLine is a chart as a line of a message: how it went, its last value and the bound.
+// sparkLine is a chart as a line of a message: how it went, its value when it fired, else the last, and the bound.
 func sparkLine(c *notice.Chart) string {
 	drawn := spark(c)
 	if drawn == "" {
@@ -301,7 +301,11 @@ func sparkLine(c *notice.Chart) string {
 	if name == "" {
 		name = "value"
 	}
-	parts := []string{"`" + drawn + "`", name + " *" + measure(last.Value) + "*"}
+	value := last.Value
+	if c.Fired != nil {
+		value = c.Fired.Value
+	}
+	parts := []string{"`" + drawn + "`", name + " *" + measure(value) + "*"}
 	if c.Threshold != nil && finite(*c.Threshold) {
 		parts = append(parts, "limit "+measure(*c.Threshold))
 	}
