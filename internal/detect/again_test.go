@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -79,5 +80,25 @@ func TestOneSuppressedIsSaidWhenTheTimeIsOver(t *testing.T) {
 	}
 	if got, _ := fates(ofRules(run(t, 2*time.Hour, events, text))); got[alert.Pending] != 2 {
 		t.Errorf("later: %v", got)
+	}
+}
+
+// TestAnEventIsTheSameByWhatItsCommandTellsApart: without dedupe_by, a new combination is not the same as another
+// new one, and one key's change not that of another key.
+func TestAnEventIsTheSameByWhatItsCommandTellsApart(t *testing.T) {
+	events := []event{
+		after(time.Minute, "ann", 1), after(2*time.Minute, "ann", 2), after(3*time.Minute, "bob", 1), after(4*time.Minute, "bob", 2),
+		after(5*time.Minute, "bob", 1),
+	}
+	for search, want := range map[string]map[alert.Fate]int{
+		"newterms user.name, n over 1d":   {alert.Pending: 4},
+		"newterms user.name over 1d":      {alert.Pending: 2},
+		"changed n by user.name over 1d":  {alert.Pending: 2, alert.Suppressed: 1},
+		"changed user.name by n over 10m": {alert.Pending: 2},
+	} {
+		got, _ := fates(ofRules(run(t, 20*time.Minute, events, "name: r\nevery: 1m\nsame_again_after: 1h\nsearch: 'event.action: ssh_login | "+search+"'\n")))
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", search, got, want)
+		}
 	}
 }

@@ -128,7 +128,7 @@ func (e *evaluation) same(fields alert.Fields) (name string, facts []string, err
 	}
 	by := e.rule.rule.DedupeBy
 	if by == nil {
-		by = e.rule.search.by
+		by = e.rule.rule.By
 	}
 	parts := [][]string{}
 	for _, name := range by {
