@@ -18,6 +18,7 @@ import (
 	"tocsin/internal/elastic"
 	"tocsin/internal/forecast"
 	"tocsin/internal/logstore"
+	"tocsin/internal/notify"
 	"tocsin/internal/policy"
 	"tocsin/internal/query"
 	"tocsin/internal/query/files"
@@ -41,6 +42,14 @@ func forecastPart(
 	}
 	byID := map[string]func(ctx context.Context, indices []string, id string) ([]detect.Document, error){}
 	o := forecast.Options{Lookups: tables, Policy: tuned(db, decide), Replay: replay, Detect: detector}
+	if cfg.Slack == nil {
+		imagined, err := withSlack(cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		o.Imagined = tuned(db, imagined)
+		o.Unsaid = func(channel string) bool { return !strings.HasPrefix(channel, notify.Prefix) }
+	}
 	o.Find = func(ctx context.Context, source string, indices []string, id string) ([]detect.Document, error) {
 		return byID[source](ctx, indices, id)
 	}
@@ -66,6 +75,13 @@ func forecastPart(
 		return nil, nil, errors.Join(fmt.Errorf("make forecasts: %w", err), closeAll())
 	}
 	return web.Forecasts(web.ForecastOptions{Forecaster: f, Rules: rules, Sources: SourceNames(cfg), Lookups: tables}), closeAll, nil
+}
+
+// withSlack is the policy of a configuration without Slack as it would be with it.
+func withSlack(cfg *config.Config) (*policy.Policy, error) {
+	with := *cfg
+	with.Slack = &config.Slack{}
+	return Policy(&with, func(channel string) bool { return !strings.HasPrefix(channel, notify.Prefix) })
 }
 
 // mostFound is how many documents of one id are told.

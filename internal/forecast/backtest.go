@@ -44,11 +44,14 @@ type Backtest struct {
 	Alerts int      `json:"alerts"`
 	Keys   int      `json:"keys"`
 	By     []string `json:"by,omitempty"`
-	// Messages is how many messages would have been said, Edits how often one of them would have been changed.
+	// Messages is how many messages would have been said, Edits how often alerts would have been added
+	// to one of them.
 	Messages int `json:"messages"`
 	Edits    int `json:"edits"`
 	// Held counts the alerts kept back: as excluded, suppressed, silenced.
 	Held map[alert.Fate]int `json:"held,omitempty"`
+	// Unsaid is how many of Messages have no channel yet: they would be said once there is one.
+	Unsaid int `json:"unsaid,omitempty"`
 
 	Days  []Day `json:"days"`
 	Worst *Day  `json:"worst,omitempty"`
@@ -138,11 +141,11 @@ func (f *Forecaster) backtest(ctx context.Context, a Ask) (*Backtest, error) {
 	if a.Zone == nil {
 		a.Zone = time.UTC
 	}
-	decide, err := f.options.Policy(ctx)
+	decide, err := f.options.Imagined(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t := &tally{ask: &a, said: newMessages(decide), index: map[alert.ID]int{}}
+	t := &tally{ask: &a, said: newMessages(decide), unsaid: f.options.Unsaid, index: map[alert.ID]int{}}
 	offline := &detect.Offline{
 		Rule: a.Rule, Source: source, Lookups: f.options.Lookups(), From: a.From, To: a.To, Replay: f.options.Replay, Progress: a.Progress,
 		Run: t.take,
@@ -164,6 +167,9 @@ func (f *Forecaster) backtest(ctx context.Context, a Ask) (*Backtest, error) {
 	if t.said.repeats {
 		b.Exact, b.Reasons = false, append(b.Reasons, "repeat_interval of its route: what is said again of conditions that are still open is not counted")
 	}
+	if t.said.escalates {
+		b.Exact, b.Reasons = false, append(b.Reasons, "escalation of its route: what is said again where nobody takes it up is not counted")
+	}
 	// What waits when the time ends is said in the end: a week's forecast counts all that the week brought.
 	t.said.until(b.To.Add(farAfter))
 	b.Warnings, b.Searches, b.Threshold, b.Misses, b.MissesFrom = outcome.Warnings, outcome.Searches, outcome.Threshold, outcome.Misses, outcome.MissesFrom
@@ -181,6 +187,8 @@ type tally struct {
 	found []Found
 	index map[alert.ID]int
 	last  time.Time
+	// unsaid tells the channels that are not there yet.
+	unsaid func(channel string) bool
 }
 
 // take takes in the alerts of one run.
@@ -191,7 +199,7 @@ func (t *tally) take(at time.Time, alerts []alert.Alert) error {
 			one := &t.found[t.index[a.ID]]
 			one.Last, one.Count, one.Reason = lastOf(a), a.Count, a.Reason
 			if one.Held != "" && v.Kept == policy.Said { // what kept it back is over
-				one.Held, one.HeldReason, one.Channel = "", "", v.Channel
+				one.Held, one.HeldReason, one.Channel = "", "", t.channel(v)
 			}
 			return
 		}
@@ -199,7 +207,7 @@ func (t *tally) take(at time.Time, alerts []alert.Alert) error {
 		if v.Kept != policy.Said && v.Cause.Code != alert.CauseNoChannel {
 			one.Held, one.HeldReason = fates[v.Kept], v.Reason
 		} else {
-			one.Channel = v.Channel
+			one.Channel = t.channel(v)
 		}
 		t.index[a.ID] = len(t.found)
 		t.found = append(t.found, one)
@@ -211,6 +219,14 @@ func (t *tally) take(at time.Time, alerts []alert.Alert) error {
 		return errMany
 	}
 	return nil
+}
+
+// channel is where a verdict sends an alert; empty where that is not there yet.
+func (t *tally) channel(v *policy.Verdict) string {
+	if t.unsaid(v.Channel) {
+		return ""
+	}
+	return v.Channel
 }
 
 var fates = map[policy.Kept]alert.Fate{
@@ -313,6 +329,10 @@ func (t *tally) sumUp(b *Backtest) {
 	b.Keys = len(said)
 	for _, one := range t.said.said {
 		b.Messages++
+		if t.unsaid(one.Channel) {
+			b.Unsaid++
+			one.Channel = ""
+		}
 		b.Edits += one.Edits
 		if one.At.Before(b.To) {
 			day(one.At).Messages++

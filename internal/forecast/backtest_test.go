@@ -353,3 +353,56 @@ func TestWhatDependsOnWhenItRunsIsNotCalledExact(t *testing.T) {
 		t.Errorf("exact is %v for %q, with %d alerts", b.Exact, b.Reasons, b.Alerts)
 	}
 }
+
+// TestWithoutAChannelItTellsWhatWouldBeSaid: what would be said is said of a channel that is not there yet.
+func TestWithoutAChannelItTellsWhatWouldBeSaid(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	events := []event{{At: start.Add(time.Hour), User: "bob"}, {At: start.Add(2 * time.Hour), User: "eve"}}
+	of := func(channel string) func(context.Context) (*policy.Policy, error) {
+		decide, err := policy.New(policy.Options{Root: policy.Route{Path: "route", Channel: channel, Interval: time.Minute}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func(context.Context) (*policy.Policy, error) { return decide, nil }
+	}
+	r := parse(t, "name: r\nevery: 1m\nsearch: 'event.action:ssh_login | count by user.name'\n")
+	ask := forecast.Ask{Rule: r, From: start, To: start.Add(4 * time.Hour)}
+	o := forecast.Options{
+		Sources: []detect.Source{source(events, func() time.Time { return start.Add(lived) })}, Replay: replay,
+		Policy: of(""), Imagined: of("webhook"), Unsaid: func(channel string) bool { return channel == "webhook" },
+	}
+	f, err := forecast.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.Backtest(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Alerts != 2 || b.Messages != 2 || b.Unsaid != 2 || len(b.Held) != 0 || b.Said[0].Channel != "" || b.Found[0].Channel != "" {
+		t.Errorf("%+v", b)
+	}
+	if want := "would have alerted twice for 2 users in 4 hours: 2 Slack messages, once there is a channel: none is configured yet"; b.Sentence != want {
+		t.Errorf("sentence %q, want %q", b.Sentence, want)
+	}
+}
+
+// TestEscalationsAreNotCounted: a route that escalates says more than is told.
+func TestEscalationsAreNotCounted(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	events := []event{{At: start.Add(time.Hour), User: "bob"}}
+	route := policy.Route{Path: "route", Channel: "#a", Interval: time.Minute, Escalation: []policy.Escalation{{After: time.Hour}}}
+	f := forecaster(t, route, true, source(events, func() time.Time { return start.Add(lived) }))
+	ask := forecast.Ask{Rule: parse(t, "name: r\nevery: 1m\nsearch: 'event.action:ssh_login'\n"), From: start, To: start.Add(4 * time.Hour)}
+	b, err := f.Backtest(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Exact || len(b.Reasons) != 1 || !strings.Contains(b.Reasons[0], "escalation") {
+		t.Errorf("exact is %v for %q", b.Exact, b.Reasons)
+	}
+	ask.From = start.Add(2 * time.Hour)
+	if b, err = f.Backtest(t.Context(), ask); err != nil || !b.Exact {
+		t.Errorf("without any alert: %v, %v", b.Reasons, err)
+	}
+}

@@ -21,6 +21,10 @@ type Options struct {
 	Lookups func() map[string]*query.Table
 	// Policy gives what decides about alerts now, and all that people set which a rule is to be judged with.
 	Policy func(ctx context.Context) (*policy.Policy, error)
+	// Imagined gives that with a channel where nothing can be said yet, for what would be said; nil is Policy. Unsaid
+	// tells the channels that are not there yet; nil is none.
+	Imagined func(ctx context.Context) (*policy.Policy, error)
+	Unsaid   func(channel string) bool
 	// Replay makes a source of documents in memory, each the JSON of one.
 	Replay func(documents []string) query.Backend
 	// Find reads the documents of an id that a source holds in some indices, or with none in its own; nil finds none.
@@ -52,6 +56,12 @@ func New(o Options) (*Forecaster, error) {
 	}
 	if o.Lookups == nil {
 		o.Lookups = func() map[string]*query.Table { return nil }
+	}
+	if o.Imagined == nil {
+		o.Imagined = o.Policy
+	}
+	if o.Unsaid == nil {
+		o.Unsaid = func(string) bool { return false }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -18,7 +18,7 @@ type Message struct {
 	Kind string `json:"kind"`
 	// Alerts is how many alerts it names or counts in the end.
 	Alerts int `json:"alerts"`
-	// Edits is how often it was changed after it was posted.
+	// Edits is how often alerts were added to it after it was posted.
 	Edits int `json:"edits,omitempty"`
 }
 
@@ -40,6 +40,8 @@ type messages struct {
 	last  time.Time
 	// repeats says that a route would have said again what is still open, which is not followed.
 	repeats bool
+	// escalates says the same of a route that escalates.
+	escalates bool
 }
 
 // standing is what became of an alert.
@@ -173,7 +175,11 @@ func (m *messages) flush(now time.Time) {
 
 func (m *messages) step(now time.Time, g *policy.Group) {
 	before := g.Live
-	switch m.policy.Step(now, g, m.of(now, g.Channel, g.Rate), 0) {
+	act := m.policy.Step(now, g, m.of(now, g.Channel, g.Rate), 0)
+	if act == policy.ActPost || act == policy.ActDigest {
+		m.escalates = m.escalates || m.policy.Escalate(now, g, g.Live) != nil
+	}
+	switch act {
 	case policy.ActPost:
 		one := &Message{At: now, Channel: g.Channel, Kind: "post", Alerts: m.named(g.Key)}
 		delete(m.live, before)

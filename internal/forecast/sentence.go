@@ -19,9 +19,14 @@ func sentence(b *Backtest) string {
 			s.WriteString(" for " + ofKeys(b.Keys, b.By))
 		}
 		s.WriteString(" in " + period(b.To.Sub(b.From)) + ": ")
-		if b.Messages == 0 {
+		switch {
+		case b.Messages == 0:
 			s.WriteString("no Slack message, for no channel is configured")
-		} else {
+		case b.Unsaid == b.Messages:
+			s.WriteString(count(b.Messages, "Slack message") + ", once there is a channel: none is configured yet")
+		case b.Unsaid > 0:
+			s.WriteString(count(b.Messages, "Slack message") + ", " + grouped(b.Unsaid) + " of them once there is a channel for them")
+		default:
 			s.WriteString(count(b.Messages, "Slack message"))
 		}
 	}

@@ -54,6 +54,17 @@ func (w *asked) made(ctx context.Context, x *detect.Examination) ([]detect.Made,
 		}
 		out = append(out, m)
 	}
+	if len(out) == 0 && x.Kind == query.RowWise && w.question.Fate != nil { // what was found long ago is known to the ledger alone
+		for _, id := range ids {
+			_, there, err := w.question.Fate(ctx, alert.ID(id))
+			if err != nil {
+				return nil, fmt.Errorf("read alert %s: %w", id, err)
+			}
+			if there {
+				out = append(out, detect.Made{ID: alert.ID(id), First: x.At, Last: x.At})
+			}
+		}
+	}
 	return out, nil
 }
 
