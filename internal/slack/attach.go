@@ -134,6 +134,9 @@ func chartWords(it notice.Item, c *notice.Chart) string {
 		values = append(values, measure(c.Points[i].Value))
 	}
 	words := cmp.Or(tidy(c.Title), "value") + " of " + cmp.Or(tidy(it.Rule), "an alert") + " over time: " + strings.Join(values, ", ")
+	if c.Fired != nil {
+		words += "; it fired at " + measure(c.Fired.Value)
+	}
 	if c.Threshold != nil {
 		words += "; limit " + measure(*c.Threshold)
 	}

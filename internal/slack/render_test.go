@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"html"
@@ -14,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"tocsin/internal/blockkit"
+	"tocsin/internal/chart"
 	"tocsin/internal/notice"
 )
 
@@ -192,7 +194,19 @@ func TestMessagesCanBeLookedAt(t *testing.T) {
 			t.Errorf("%s: a link that is not ours: %s", file, shown)
 		}
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
-		page.WriteString("<section id=" + name + "><h2>" + html.EscapeString(strings.TrimSpace(string(a.Comment))) + "</h2>" + string(shown) + "</section>\n")
+		page.WriteString("<section id=" + name + "><h2>" + html.EscapeString(strings.TrimSpace(string(a.Comment))) + "</h2>" + string(shown))
+		var n notice.Notice
+		if err := json.Unmarshal(a.Files[0].Data, &n); err != nil {
+			t.Fatal(err)
+		}
+		if c := chartOf(n); c != nil && !n.Items[0].Over() { // it stands in the thread
+			drawn, err := chart.PNG(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page.WriteString(`<img width=600 alt="` + html.EscapeString(chartWords(n.Items[0], c)) + `" src="data:image/png;base64,` + base64.StdEncoding.EncodeToString(drawn) + `">`)
+		}
+		page.WriteString("</section>\n")
 	}
 	if dir == "" {
 		return
@@ -211,6 +225,7 @@ html, body { height: auto; overflow: visible; display: block; }
 body { padding: 1em 2em; width: 60em; }
 section { border-bottom: 1px solid var(--line); padding: .6em 0 .9em; }
 h2 { font-size: .75rem; font-weight: 400; color: var(--soft); margin-bottom: .5em; }
+img { display: block; margin-top: .5em; border: 1px solid var(--line); border-radius: 6px; }
 </style><body>` + page.String()
 		if err := os.WriteFile(filepath.Join(dir, "messages-"+mode+".html"), []byte(out), 0o600); err != nil {
 			t.Fatal(err)
