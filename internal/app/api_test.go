@@ -209,6 +209,8 @@ func TestAnswersOfWhatIsThereFitTheDocument(t *testing.T) {
 		{"GET /rules-pack", "/rules-pack", ""},
 		{"GET /rules-pack/{id}", "/rules-pack/sshd-brute-force", ""},
 		{"GET /rule.schema.json", "/rule.schema.json", ""},
+		{"GET /channels", "/channels", ""},
+		{"GET /digests", "/digests", ""},
 		{"POST /verify", "/verify?since=2026-01-01T00:00:00Z", ""},
 		{"DELETE /rules/{id}", "/rules/a", ""},
 	} {

@@ -231,6 +231,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err != nil {
 		return a, err
 	}
+	parts = append(parts, a.channelParts(cfg, rules, reports, through)...)
 	a.metrics = newGauges(a.ledger, notices, registry)
 	states, closeAll, err := sourceStates(cfg, a.engine, o.Version, o.Log)
 	if err != nil {

@@ -48,20 +48,15 @@ func (i *Intake) HeldBack(ctx context.Context, since time.Time) (map[string][]no
 		out[of.channel] = append(out[of.channel], *h)
 	}
 	for _, held := range out {
-		slices.SortFunc(held, func(a, b notice.Held) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason)) })
+		slices.SortFunc(held, func(a, b notice.Held) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
+		})
 	}
 	return out, nil
 }
 
-// Reported is how a report stands.
-type Reported struct {
-	policy.Report
-	Said time.Time // the end of what it last told of; zero before it began
-	Due  time.Time // when it is said next
-}
-
 // Reports tells of every report.
-func (i *Intake) Reports(ctx context.Context) (out []Reported, err error) {
+func (i *Intake) Reports(ctx context.Context) (out []policy.Reported, err error) {
 	now := time.Now()
 	err = i.db.View(ctx, func(tx *store.Tx) error {
 		for _, r := range i.reports {
@@ -69,7 +64,7 @@ func (i *Intake) Reports(ctx context.Context) (out []Reported, err error) {
 			if err != nil {
 				return err
 			}
-			out = append(out, Reported{Report: r, Said: said, Due: r.Next(now)})
+			out = append(out, policy.Reported{Report: r, Said: said, Due: r.Next(now)})
 		}
 		return nil
 	})

@@ -19,6 +19,13 @@ type Report struct {
 	Match    *query.Filter  // which alerts it counts; nil is all
 }
 
+// Reported is how a report stands.
+type Reported struct {
+	Report
+	Said time.Time // the end of what it last told of; zero before it began
+	Due  time.Time // when it is said next
+}
+
 // Next is the first time after another at which the report is due.
 func (r *Report) Next(after time.Time) time.Time {
 	local := after.UTC()

@@ -65,7 +65,16 @@ func readAssets(files fs.FS) (byName, byAddress map[string]*asset) {
 		a.gzip = sync.OnceValue(func() []byte { return gzipped(plain) })
 		byName[base], byAddress[a.address] = a, a
 	}
+	add(byName, byAddress, "message.css", "text/css; charset=utf-8", []byte(messageStyle()))
 	return byName, byAddress
+}
+
+// add puts a file among the assets that the program itself makes.
+func add(byName, byAddress map[string]*asset, name, kind string, content []byte) {
+	ext, sum := path.Ext(name), sha256.Sum256(content)
+	a := &asset{address: "/assets/" + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext, kind: kind, plain: content}
+	a.gzip = sync.OnceValue(func() []byte { return gzipped(content) })
+	byName[name], byAddress[a.address] = a, a
 }
 
 func gzipped(text []byte) []byte {
@@ -102,7 +111,7 @@ func serveAsset(rw http.ResponseWriter, r *http.Request) {
 	h.Add("Vary", "Accept-Encoding")
 	body := a.plain
 	switch {
-	case takes(r, "br"):
+	case takes(r, "br") && a.brotli != nil:
 		h.Set("Content-Encoding", "br")
 		body = a.brotli
 	case takes(r, "gzip"):

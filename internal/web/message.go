@@ -151,13 +151,24 @@ func previewOf(in MessagePreview, alerts []alert.Alert) (MessagePreviewed, error
 			out.Failed = wrongTemplate(err)
 		}
 	}
-	var err error
-	if out.Preview, err = slack.Render(n); err != nil {
-		return out, err
-	}
-	shown, err := blockkit.Read(out.Text, out.Blocks, out.Attachments).HTML()
-	out.HTML = string(shown)
+	shown, err := laidOut(n)
+	out.Preview, out.HTML = shown.Preview, shown.HTML
 	return out, err
+}
+
+// message is a notice as it would be posted, and for a page.
+type message struct {
+	slack.Preview
+	HTML string
+}
+
+func laidOut(n notice.Notice) (m message, err error) {
+	if m.Preview, err = slack.Render(n); err != nil {
+		return m, err
+	}
+	shown, err := blockkit.Read(m.Text, m.Blocks, m.Attachments).HTML()
+	m.HTML = string(shown)
+	return m, err
 }
 
 func wrongTemplate(err error) *TemplateWrong {

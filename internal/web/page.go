@@ -54,6 +54,8 @@ var places = []place{
 	{"Rules", "/rules"},
 	{"Silences", "/silences"},
 	{"Routes", "/routes"},
+	{"Channels", "/channels"},
+	{"Digests", "/digests"},
 	{"Sources", "/sources"},
 	{"Delivery", "/delivery"},
 	{"Coverage", "/coverage"},
