@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,14 +19,68 @@ import (
 	"tocsin/internal/testkit"
 )
 
-// TestBrowser drives Chromium through the pages of a real process with the embedded engine, and a stand-in for
-// Slack. scripts/browser has what is done there.
+// TestBrowser drives Chromium through the pages of a real process and a stand-in for Slack, once with the embedded
+// engine and once with a real cluster as the source. scripts/browser has what is done there.
 func TestBrowser(t *testing.T) {
+	t.Run("embedded", func(t *testing.T) {
+		packages := testkit.Browser(t)
+		slack := standInSlack(t)
+		p := testkit.Serve(t, browserConfig(t, "  - {name: logs, kind: embedded}\n", slack, ""))
+		bulk := p.URL + "logs/_bulk?refresh=true"
+		takeIn(t, bulk, browserEvents(time.Now()))
+		drive(t, p, packages, topScripts(t), "TOCSIN_BULK="+bulk, "TOCSIN_SLACK="+slack+"/said")
+	})
+	t.Run("OpenSearch", func(t *testing.T) {
+		packages := testkit.Browser(t)
+		node := testkit.Server(t, testkit.OpenSearch)
+		slack := standInSlack(t)
+		index := fmt.Sprintf("browser-%06d", time.Now().UnixNano()/1000%1_000_000)
+		node.Ask(t, http.MethodPut, "/"+index, browserMapping, nil)
+		t.Cleanup(func() { node.Ask(t, http.MethodDelete, "/"+index, nil, nil) })
+		bulk := node.URL + "/" + index + "/_bulk?refresh=true"
+		takeIn(t, bulk, browserEvents(time.Now()))
+		source := fmt.Sprintf("  - {name: logs, kind: opensearch, urls: [%q], indices: [%q]}\n", node.URL, index)
+		p := testkit.Serve(t, browserConfig(t, source, slack, ""))
+		drive(t, p, packages, topScripts(t), "TOCSIN_BULK="+bulk, "TOCSIN_SLACK="+slack+"/said")
+	})
+}
+
+// TestBrowserLogin drives Chromium through pages that need a login: what each role may do, and sessions that end.
+func TestBrowserLogin(t *testing.T) {
 	packages := testkit.Browser(t)
+	slack := standInSlack(t)
+	config := browserConfig(t, "  - {name: logs, kind: embedded}\n", slack, "login: {required: true}\n")
+	p := testkit.Serve(t, config)
+	for _, role := range []string{"admin", "editor", "viewer"} {
+		cmd := exec.CommandContext(t.Context(), testkit.Binary(t), "users", "add", role+"-1", "--role", role, "--config", config)
+		cmd.Stdin = strings.NewReader(browserPassword + "\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("make the %s: %v\n%s", role, err, out)
+		}
+	}
+	scripts, err := filepath.Glob(filepath.Join(testkit.Root(t), "scripts", "browser", "login", "*.mjs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	drive(t, p, packages, scripts, "TOCSIN_PASSWORD="+browserPassword)
+}
+
+// browserPassword is that of every user of TestBrowserLogin.
+const browserPassword = "correct horse battery"
+
+// browserMapping gives the fields of the events the types that ECS has.
+const browserMapping = `{"mappings": {"properties": {
+	"@timestamp": {"type": "date"}, "message": {"type": "match_only_text"}, "source": {"properties": {"ip": {"type": "ip"}}},
+	"event": {"properties": {"action": {"type": "keyword"}, "outcome": {"type": "keyword"}}},
+	"user": {"properties": {"name": {"type": "keyword"}}}, "host": {"properties": {"name": {"type": "keyword"}}}}}}`
+
+// standInSlack serves Slack's API, and at /said what was said there.
+func standInSlack(t *testing.T) (address string) {
+	t.Helper()
 	slack := demo.NewSlack(demo.SlackOptions{})
 	mux := http.NewServeMux()
 	mux.Handle("/api/", slack)
-	mux.HandleFunc("GET /said", func(w http.ResponseWriter, _ *http.Request) { // what was said, for the script to read
+	mux.HandleFunc("GET /said", func(w http.ResponseWriter, _ *http.Request) {
 		said := []string{}
 		for _, m := range slack.Messages("") {
 			b, err := json.Marshal(m)
@@ -39,40 +95,59 @@ func TestBrowser(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	config := filepath.Join(t.TempDir(), "tocsin.yaml")
-	text := "listen: 127.0.0.1:0\ndata_dir: data\nsources:\n  - {name: logs, kind: embedded}\n" +
-		`slack: {bot_token: xoxb-demo, channel: "#alerts", api_url: ` + server.URL + `/api/, pace: "off"}` + "\nroute: {group_by: ['...'], group_wait: 0s, rate_limit: \"off\"}\n"
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	return server.URL
+}
+
+// browserConfig writes a configuration with these sources, and says each alert at once.
+func browserConfig(t *testing.T, sources, slack, more string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "tocsin.yaml")
+	text := "listen: 127.0.0.1:0\ndata_dir: data\nsources:\n" + sources +
+		`slack: {bot_token: xoxb-demo, channel: "#alerts", api_url: ` + slack + `/api/, pace: "off"}` + "\nroute: {group_by: ['...'], group_wait: 0s, rate_limit: \"off\"}\n" + more
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := testkit.Serve(t, config)
+	return path
+}
+
+// takeIn sends documents to the address of a _bulk.
+func takeIn(t *testing.T, bulk string, lines [][]byte) {
+	t.Helper()
 	var body bytes.Buffer
-	for _, line := range browserEvents(time.Now()) {
+	for _, line := range lines {
 		fmt.Fprintf(&body, "{\"create\":{}}\n%s\n", line)
 	}
-	resp, err := http.Post(p.URL+"logs/_bulk?refresh=true", "application/x-ndjson", &body)
+	resp, err := http.Post(bulk, "application/x-ndjson", &body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
+	resp.Body.Close() //nolint:errcheck // nothing is read of it
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("take in the events: %s", resp.Status)
 	}
+}
 
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
+// topScripts are those that a process without a login is driven with.
+func topScripts(t *testing.T) []string {
+	t.Helper()
 	scripts, err := filepath.Glob(filepath.Join(testkit.Root(t), "scripts", "browser", "*.mjs"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return slices.DeleteFunc(scripts, func(path string) bool { return slices.Contains([]string{"browser.mjs", "server.mjs"}, filepath.Base(path)) }) // what they share
+}
+
+// drive runs scripts of tests against a process. TOCSIN_BROWSER_ONLY is a pattern of the tests to run, as Node has it.
+func drive(t *testing.T, p *testkit.Process, packages string, scripts []string, env ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
+	defer cancel()
 	args := []string{"--test", "--test-concurrency=1", "--test-reporter=spec"}
-	for _, script := range scripts {
-		if filepath.Base(script) != "browser.mjs" {
-			args = append(args, script)
-		}
+	if only := os.Getenv("TOCSIN_BROWSER_ONLY"); only != "" {
+		args = append(args, "--test-name-pattern="+only)
 	}
-	cmd := exec.CommandContext(ctx, "node", args...)
-	cmd.Env = append(os.Environ(), "TOCSIN_URL="+p.URL, "TOCSIN_SLACK="+server.URL+"/said", "TOCSIN_BROWSER_PACKAGES="+packages)
+	cmd := exec.CommandContext(ctx, "node", append(args, scripts...)...)
+	cmd.Env = append(append(os.Environ(), "TOCSIN_URL="+p.URL, "TOCSIN_BROWSER_PACKAGES="+packages), env...)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

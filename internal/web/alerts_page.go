@@ -115,7 +115,7 @@ func (s *alertPages) search(ctx context.Context, f ledger.Filter, filter *query.
 					continue
 				}
 			}
-			rows = append(rows, RowOf(e))
+			rows = append(rows, handledRow(e))
 			if len(rows) == most && (i < len(entries)-1 || next != 0) {
 				return rows, e.Seq, looked, nil
 			}
@@ -125,6 +125,19 @@ func (s *alertPages) search(ctx context.Context, f ledger.Filter, filter *query.
 		}
 		f.Before = next
 	}
+}
+
+// handledRow is an alert whose status says what was done about it here, where that is more than its source knows.
+func handledRow(e ledger.Entry) Row {
+	row := RowOf(e)
+	switch e.Handled {
+	case ledger.Acknowledged:
+		row.Status = alert.StatusAcknowledged
+	case ledger.Closed:
+		row.Status = alert.StatusClosed
+	case ledger.Unhandled:
+	}
+	return row
 }
 
 // alertView is what the page of one alert shows.
@@ -172,7 +185,7 @@ func (s *alertPages) one(rw http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	v := alertView{Row: RowOf(e), Alert: e.Alert, Steps: steps(e), Handled: e.Handled, Verdict: e.Verdict, CanEdit: mayEdit(r), Own: e.Alert.Index == ""}
+	v := alertView{Row: handledRow(e), Alert: e.Alert, Steps: steps(e), Handled: e.Handled, Verdict: e.Verdict, CanEdit: mayEdit(r), Own: e.Alert.Index == ""}
 	v.Facts = slices.DeleteFunc(slices.Clone(e.Alert.Facts), func(f alert.Fact) bool {
 		return f.Name == "host.name" && f.Value == v.Host || f.Name == "user.name" && f.Value == v.User
 	})

@@ -318,5 +318,6 @@ func (s *searches) page(rw http.ResponseWriter, r *http.Request) {
 		Sources []SearchSource
 		Channel string
 		Edits   bool // who asks may save rules and searches
-	}{s.o.Sources, s.o.Channel, who(r).Role.Allows(account.Editor)})
+		Plain   *plainSearch
+	}{s.o.Sources, s.o.Channel, who(r).Role.Allows(account.Editor), s.plain(r)})
 }

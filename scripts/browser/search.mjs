@@ -1,6 +1,7 @@
 // search.mjs drives Chromium through the search page of a real tocsin: what a person does there first. It is given
 // its addresses by cmd/tocsin's test in the environment:
 //   TOCSIN_URL    the page       TOCSIN_SLACK    the messages that the stand-in of Slack took, as JSON
+//   TOCSIN_BULK   where events are sent
 //   TOCSIN_SCREENS    a directory for pictures; none without it
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -228,7 +229,7 @@ test('the threshold is dragged, the text follows, and the alert reaches Slack', 
 	const now = Date.now();
 	const attack = Array.from({length: 20}, (_, i) => `{"create":{}}\n${JSON.stringify({'@timestamp': new Date(now - i * 500).toISOString(),
 		event: {action: 'ssh_login', outcome: 'failure'}, user: {name: 'ann'}, host: {name: 'web-1'}, message: `Failed password for ann, once more ${i}`})}\n`).join('');
-	const taken = await fetch(`${base}logs/_bulk`, {method: 'POST', headers: {'Content-Type': 'application/x-ndjson'}, body: attack});
+	const taken = await fetch(process.env.TOCSIN_BULK, {method: 'POST', headers: {'Content-Type': 'application/x-ndjson'}, body: attack});
 	assert.equal(taken.status, 200);
 	let said = [];
 	for (let i = 0; i < 240 && !said.length; i++) {
