@@ -1,12 +1,19 @@
 package detect
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"tocsin/internal/query"
 )
 
 // subject names the events that a search asks for, in the words of its filter: "failed ssh_login" of
@@ -103,18 +110,26 @@ func inWords(d time.Duration) string {
 // ofWindow is the sentence of a window: "11 failed ssh_login by 203.0.113.9 in 5 minutes, more than 10".
 func (s *search) ofWindow(w *Window) string {
 	var b strings.Builder
-	value := column(w.Row, s.measure)
+	value, within := column(w.Row, s.measure), " in "
 	switch {
+	case s.commanded.Name == "missing":
+		b.WriteString("No " + s.subject)
+		within = " for "
+	case s.commanded.Name == "sequence":
+		b.WriteString(capital(s.steps()))
+		within = " within "
 	case s.measure == "count" && value != "":
 		b.WriteString(value + " " + s.subject)
-	case s.measure != "" && value != "":
-		b.WriteString(s.measure + " is " + value + " of " + s.subject)
 	default:
-		b.WriteString(strings.ToUpper(s.subject[:1]) + s.subject[1:])
+		b.WriteString(capital(s.subject))
 	}
 	var by []string
 	for _, name := range s.by {
-		if v := column(w.Row, name); v != "" {
+		v := column(w.Row, name)
+		if slices.Contains(w.Row, Column{Name: name, Value: `""`}) {
+			v = "(empty)"
+		}
+		if v != "" {
 			by = append(by, v)
 		}
 	}
@@ -122,16 +137,88 @@ func (s *search) ofWindow(w *Window) string {
 		b.WriteString(" by " + strings.Join(by, ", "))
 	}
 	if s.window > 0 {
-		b.WriteString(" in " + inWords(s.window))
+		b.WriteString(within + inWords(s.window))
+	}
+	if s.measure != "" && s.measure != "count" && value != "" {
+		b.WriteString(": " + s.measure + " is " + value)
 	}
 	if more := s.bound; more != "" {
 		b.WriteString(", " + more)
 	}
+	if usual := column(w.Row, "baseline"); usual != "" && s.commanded.Name == "spike" {
+		b.WriteString(", against " + rounded(usual) + " on average before")
+	}
 	return b.String()
 }
 
-// ofDocument is the sentence of a document: its message, else what it says about whom.
+// steps says a sequence in words: "failed ssh_login 3 times, then successful ssh_login".
+func (s *search) steps() string {
+	var parts []string
+	for _, step := range s.commanded.Steps {
+		what := "what matches " + cut(step.Filter, 60)
+		if q, err := query.Compile(step.Filter, query.Options{}); err == nil {
+			if said := subject(q.AST()); said != "events" {
+				what = said
+			}
+		}
+		if step.Not {
+			what = "no " + strings.TrimPrefix(what, "what matches ")
+		}
+		if step.Runs > 1 {
+			what += fmt.Sprintf(" %d times", step.Runs)
+		}
+		parts = append(parts, what)
+	}
+	return strings.Join(parts, ", then ")
+}
+
+// rounded writes a number that may have many digits as people read it.
+func rounded(text string) string {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return text
+	}
+	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
+}
+
+func capital(text string) string {
+	r, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(r)) + text[n:]
+}
+
+// ofDocument is the sentence of a document: what is new or has changed in it, then its message, else what it says
+// about whom.
 func (s *search) ofDocument(fields map[string][]any) string {
+	said := s.ofEvent(fields)
+	all := func(name string) string {
+		var texts []string
+		for _, v := range fields[name] {
+			texts = append(texts, cmp.Or(cut(fmt.Sprint(v), 100), "(empty)"))
+		}
+		return strings.Join(texts, " and ")
+	}
+	var parts []string
+	for _, name := range s.commanded.Terms {
+		now, before := all(name), all("previous."+name)
+		switch {
+		case now == "":
+		case s.commanded.Name == "newterms":
+			parts = append(parts, name+" "+now)
+		case before != "" && before != now:
+			parts = append(parts, name+" was "+before+" and is now "+now)
+		}
+	}
+	switch {
+	case len(parts) == 0:
+		return said
+	case s.commanded.Name == "newterms":
+		return said + ". Not seen in the " + inWords(s.commanded.Length) + " before: " + strings.Join(parts, " with ")
+	}
+	return said + ". Changed: " + strings.Join(parts, ", ")
+}
+
+// ofEvent is what a document says itself.
+func (s *search) ofEvent(fields map[string][]any) string {
 	first := func(name string) string {
 		if v := fields[name]; len(v) > 0 {
 			return fmt.Sprint(v[0])
@@ -145,7 +232,7 @@ func (s *search) ofDocument(fields map[string][]any) string {
 	if action := first("event.action"); out == "events" && action != "" {
 		out = action
 	}
-	out = strings.ToUpper(out[:1]) + out[1:]
+	out = capital(out)
 	for _, part := range []struct{ word, field string }{{" by ", "user.name"}, {" from ", "source.ip"}, {" on ", "host.name"}} {
 		if v := first(part.field); v != "" {
 			out += part.word + cut(v, 100)

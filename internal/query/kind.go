@@ -98,6 +98,17 @@ type Command struct {
 	History time.Duration
 	// Waits says of a sequence that it is whole only Length after it began, when what must not come has not.
 	Waits bool
+	// Terms are the fields whose values newterms and changed look at.
+	Terms []string
+	// Steps are those of a sequence.
+	Steps []CommandStep
+}
+
+// CommandStep is one step of a sequence: so many events that its filter finds, or with Not none of them.
+type CommandStep struct {
+	Filter string
+	Not    bool
+	Runs   int
 }
 
 // Command is the search's detection command; ok is false where it has none.
@@ -111,6 +122,9 @@ func (q *Query) Command() (c Command, ok bool) {
 		switch p := s.Pipe.(type) {
 		case *pipe.NewTerms:
 			c.Length, _ = p.Over.Fixed()
+			c.Terms = names(p.Fields)
+		case *pipe.Changed:
+			c.Terms = names(p.Fields)
 		case *pipe.Missing:
 			c.Length, _ = p.Over.Fixed()
 			by = p.By
@@ -119,6 +133,9 @@ func (q *Query) Command() (c Command, ok bool) {
 		case *pipe.Sequence:
 			c.Length, _ = p.MaxSpan.Fixed()
 			c.Waits = p.Steps[len(p.Steps)-1].Not
+			for _, step := range p.Steps {
+				c.Steps = append(c.Steps, CommandStep{Filter: step.Filter.String(), Not: step.Not, Runs: step.Runs})
+			}
 			by = p.By
 		}
 		for _, f := range by {
