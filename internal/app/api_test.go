@@ -210,6 +210,8 @@ func TestAnswersOfWhatIsThereFitTheDocument(t *testing.T) {
 		{"GET /rules-pack/{id}", "/rules-pack/sshd-brute-force", ""},
 		{"GET /rule.schema.json", "/rule.schema.json", ""},
 		{"GET /channels", "/channels", ""},
+		{"GET /kibana-rules", "/kibana-rules", ""},
+		{"POST /rules-change", "/rules-change", `{"rules":["nothing"],"channel":""}`},
 		{"GET /digests", "/digests", ""},
 		{"POST /verify", "/verify?since=2026-01-01T00:00:00Z", ""},
 		{"DELETE /rules/{id}", "/rules/a", ""},
@@ -234,7 +236,7 @@ func TestAnswersOfWhatIsThereFitTheDocument(t *testing.T) {
 	}
 	want := []string{
 		"add user ann", "add user bob", "set role bob", "set password bob", "remove user bob", "add token t",
-		"POST /api/v1/rules a", "POST /api/v1/rules/{id}/state a", "DELETE /api/v1/rules/{id} a",
+		"POST /api/v1/rules a", "POST /api/v1/rules/{id}/state a", "POST /api/v1/rules-change nothing", "DELETE /api/v1/rules/{id} a",
 	}
 	if !slices.Equal(done, want) {
 		t.Errorf("the log of changes has %q, want %q", done, want)

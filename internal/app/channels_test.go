@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -62,27 +61,28 @@ slack: {bot_token: `+demo.DemoToken+`, channel: "#alerts", api_url: "`+at.String
 // ask asks a path as a program on this machine would, and reads the answer into out where it is not nil.
 func (h *channelHouse) ask(method, path, body string, out any) (status int, text string) {
 	h.t.Helper()
+	status, text = h.send(method, path, "application/json", body)
+	if out != nil {
+		if err := json.Unmarshal([]byte(text), out); err != nil {
+			h.t.Fatalf("%s %s: %d %s", method, path, status, text)
+		}
+	}
+	return status, text
+}
+
+func (h *channelHouse) send(method, path, kind, body string) (status int, text string) {
+	h.t.Helper()
 	r := httptest.NewRequest(method, strings.TrimSuffix(h.URL(), "/")+path, strings.NewReader(body))
-	r.Host = h.listener.Addr().String()
-	r.RemoteAddr = "127.0.0.1:1"
+	r.Host, r.RemoteAddr = h.listener.Addr().String(), "127.0.0.1:1"
 	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", kind)
 	}
 	if !strings.HasPrefix(path, "/api/") {
 		r.Header.Set("Accept", "text/html")
 	}
 	rec := httptest.NewRecorder()
 	h.web.Public().ServeHTTP(rec, r)
-	answer, err := io.ReadAll(rec.Result().Body)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if out != nil {
-		if err := json.Unmarshal(answer, out); err != nil {
-			h.t.Fatalf("%s %s: %d %s", method, path, rec.Code, answer)
-		}
-	}
-	return rec.Code, string(answer)
+	return rec.Code, rec.Body.String()
 }
 
 func (h *channelHouse) take(alerts ...alert.Alert) {

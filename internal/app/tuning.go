@@ -16,8 +16,8 @@ func (a *App) tuningParts(cfg *config.Config, db *store.DB, p *policy.Policy) ([
 	}
 	tunings := web.TuningOptions{Book: book, Handle: a.intake.Handle}
 	routes := web.RoutesOptions{Explain: a.intake.Explain, Policy: p, Rules: a.rules, Place: cfg.Place}
-	return []web.Part{
+	return append(a.bulkParts(cfg, tunings), []web.Part{
 		web.AlertPages(tunings), web.TuningPages(tunings), web.Tunings(tunings),
 		web.RoutePages(routes, cfg), web.Routing(routes), web.CoveragePage(a.rules),
-	}, nil
+	}...), nil
 }

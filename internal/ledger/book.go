@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"tocsin/internal/alert"
 	"tocsin/internal/store"
@@ -60,6 +61,16 @@ func (l *Ledger) Count(ctx context.Context) (c Counts, err error) {
 		return err
 	})
 	return c, err
+}
+
+// Judged counts, by the name of the rule, the alerts that people closed from one time to before another, and those of them
+// that they called false positives.
+func (l *Ledger) Judged(ctx context.Context, from, to time.Time) (closed, wrong map[string]int, err error) {
+	err = l.db.View(ctx, func(tx *store.Tx) error {
+		closed, wrong, err = Judged(tx, from, to)
+		return err
+	})
+	return closed, wrong, err
 }
 
 // Document reads an alert's document; nil when it has none.

@@ -38,6 +38,8 @@ type RuleRow struct {
 	Changed  *time.Time     `json:"changed_at,omitempty"`
 	Who      string         `json:"changed_by,omitempty"`
 	Problems []rule.Problem `json:"problems,omitempty"`
+	Judged   int            `json:"judged,omitempty" doc:"Its alerts that people closed in the last 30 days; only in lists."`
+	False    int            `json:"false_positives,omitempty" doc:"Those of them that they called false positives."`
 	// Installed, of a rule of the pack, tells whether it is a rule of the database or a file.
 	Installed *bool  `json:"installed,omitempty"`
 	Noise     string `json:"noise,omitempty"`
@@ -217,10 +219,18 @@ func (s *rules) refuse(rw http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-func (s *rules) list(rw http.ResponseWriter, _ *http.Request) {
+func (s *rules) list(rw http.ResponseWriter, r *http.Request) {
+	now := time.Now()
+	closed, wrong, err := s.ledger.Judged(r.Context(), now.Add(-judgedFor), now.Add(time.Minute))
+	if err != nil {
+		s.broken(rw, r, err)
+		return
+	}
 	out := RuleList{[]RuleRow{}}
 	for _, e := range s.library.All() {
-		out.Rules = append(out.Rules, RuleRowOf(&e))
+		row := RuleRowOf(&e)
+		row.Judged, row.False = closed[row.Name], wrong[row.Name]
+		out.Rules = append(out.Rules, row)
 	}
 	answer(rw, http.StatusOK, out)
 }

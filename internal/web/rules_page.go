@@ -26,6 +26,10 @@ type RulePagesOptions struct {
 	Standing func(ctx context.Context, id string) (detect.Standing, error)
 	// Sources are the names of what rules can search.
 	Sources []string
+	// Channels are the names of channels that are known; nil for none.
+	Channels func() []string
+	// Detections are the names of what forwards Kibana's detections.
+	Detections []string
 }
 
 // rulePages serves the pages of rules.
@@ -70,6 +74,16 @@ type ruleLine struct {
 	Messages int
 }
 
+// Share is how many of the closed alerts were false positives, in percent.
+func (l ruleLine) Share() int { return share(l.False, l.Judged) }
+
+func share(part, whole int) int {
+	if whole == 0 {
+		return 0
+	}
+	return (part*100 + whole/2) / whole
+}
+
 // rulesView is what the list shows.
 type rulesView struct {
 	Rules   []ruleLine
@@ -79,12 +93,18 @@ type rulesView struct {
 	Sources []string
 	States  []stateCount
 	CanEdit bool
+	// Channels are known, for the form to complete. Kibana says that there are detections that are forwarded.
+	Channels []string
+	Kibana   bool
 }
 
 type stateCount struct {
 	State string
 	N     int
 }
+
+// judgedFor is how far back what people said of alerts counts, as in digests.
+const judgedFor = 30 * 24 * time.Hour
 
 // shownDays is how far back the list tells of messages and coverage.
 const shownDays = 7
@@ -95,7 +115,10 @@ func (s *rulePages) list(rw http.ResponseWriter, r *http.Request) {
 		s.broken(rw, r, err)
 		return
 	}
-	v.CanEdit = mayEdit(r)
+	v.CanEdit, v.Kibana = mayEdit(r), len(s.Detections) > 0
+	if v.CanEdit && s.Channels != nil {
+		v.Channels = s.Channels()
+	}
 	s.render(rw, r, http.StatusOK, "rules", v)
 }
 
@@ -120,6 +143,10 @@ func (s *rulePages) lines(ctx context.Context, filter string) (rulesView, error)
 	if err != nil {
 		return v, err
 	}
+	closed, wrong, err := s.ledger.Judged(ctx, now.Add(-judgedFor), now.Add(time.Minute))
+	if err != nil {
+		return v, err
+	}
 	counts := map[string]int{}
 	for _, e := range s.Library.All() {
 		line, err := s.line(ctx, &e, now)
@@ -131,6 +158,7 @@ func (s *rulePages) lines(ctx context.Context, filter string) (rulesView, error)
 		if !matches(ruleFields(&line)) {
 			continue
 		}
+		line.Judged, line.False = closed[line.Name], wrong[line.Name]
 		line.Days = make([]int, shownDays)
 		for _, d := range activity[line.Name] {
 			if i := shownDays - 1 - int(now.Truncate(24*time.Hour).Sub(d.Start)/(24*time.Hour)); i >= 0 && i < shownDays {
@@ -201,6 +229,7 @@ func ruleFields(l *ruleLine) alert.Fields {
 	set("source", l.Source)
 	set("search", l.Search)
 	set("kind", string(l.Kind))
+	set("channel", l.Channel)
 	set("tags", l.Tags...)
 	set("attack", l.Attack...)
 	return f
@@ -257,58 +286,59 @@ func (s *rulePages) bulk(rw http.ResponseWriter, r *http.Request) {
 		http.Redirect(rw, r, back, http.StatusSeeOther)
 		return
 	}
-	states := map[string]rule.State{"on": rule.On, "off": rule.Off, "shadow": rule.Shadow}
-	words := map[string]string{"on": "on", "off": "off", "shadow": "in shadow mode", "tag": "tagged", "delete": "deleted"}
-	changed := 0
-	var failed []string
-	for _, id := range ids {
-		c := rule.Change{Base: rule.Any, Who: who(r).Name}
-		var err error
-		switch state, isState := states[do]; {
-		case isState:
-			_, _, err = s.Library.SetState(r.Context(), id, state, c)
-		case do == "tag":
-			err = s.tag(r, id, strings.Fields(strings.ReplaceAll(r.PostForm.Get("tags"), ",", " ")), c)
-		case do == "delete":
-			err = s.Library.Delete(r.Context(), id, c)
-		default:
-			err = fmt.Errorf("nothing is called %q here", do)
+	change := RulesChange{Rules: ids}
+	words := map[string]string{"on": "on", "off": "off", "shadow": "in shadow mode", "tag": "tagged", "untag": "without the tags", "channel": "said in ", "delete": "deleted"}
+	tags := strings.Fields(strings.ReplaceAll(r.PostForm.Get("tags"), ",", " "))
+	var err error
+	switch do {
+	case "on":
+		change.Enabled = true
+	case "off":
+		change.Enabled = false
+	case "shadow":
+		change.Enabled = "shadow"
+	case "tag":
+		change.AddTags = tags
+	case "untag":
+		change.RemoveTags = tags
+	case "channel":
+		channel := strings.TrimSpace(r.PostForm.Get("channel"))
+		change.Channel = &channel
+		if words[do] += channel; channel == "" {
+			words[do] = "said where the routes say"
 		}
-		if err != nil {
-			failed = append(failed, err.Error())
-			continue
-		}
-		changed++
 	}
+	if len(tags) == 0 && (do == "tag" || do == "untag") {
+		err = errors.New("no tag was written")
+	}
+	var edit ruleEdit
 	switch {
-	case len(failed) == 0:
+	case err != nil:
+	case do == "delete":
+		edit = func(ctx context.Context, library *rule.Library, e rule.Entry, c rule.Change) error {
+			return library.Delete(ctx, e.ID, c)
+		}
+	default:
+		edit, err = change.edit()
+	}
+	if err != nil {
+		s.setFlash(rw, "bad", err.Error())
+		http.Redirect(rw, r, back, http.StatusSeeOther)
+		return
+	}
+	out := changeRules(r.Context(), s.Library, ids, rule.Change{Base: rule.Any, Who: who(r).Name}, edit)
+	changed := len(out.Changed)
+	switch {
+	case len(out.Failed) == 0:
 		s.done(rw, r, back, fmt.Sprintf("%s now %s.", countOf(changed, "rule is", "rules are"), words[do]))
 	default:
-		s.setFlash(rw, "bad", fmt.Sprintf("%s changed. %s", countOf(changed, "rule was", "rules were"), strings.Join(failed[:min(len(failed), 3)], " ")))
+		var failed []string
+		for _, f := range out.Failed[:min(len(out.Failed), 3)] {
+			failed = append(failed, f.Error)
+		}
+		s.setFlash(rw, "bad", fmt.Sprintf("%s changed. %s", countOf(changed, "rule was", "rules were"), strings.Join(failed, " ")))
 		http.Redirect(rw, r, back, http.StatusSeeOther)
 	}
-}
-
-// tag adds tags to a rule.
-func (s *rulePages) tag(r *http.Request, id string, tags []string, c rule.Change) error {
-	e, err := s.Library.Find(id)
-	if err != nil {
-		return err
-	}
-	if len(tags) == 0 {
-		return errors.New("no tag was written")
-	}
-	content, err := rule.WithTags(e.Content, tags)
-	if err != nil {
-		return err
-	}
-	files, err := e.Attached()
-	if err != nil {
-		return err
-	}
-	c.ID, c.Base = e.ID, e.Version
-	_, _, err = s.Library.Apply(r.Context(), content, false, files, c)
-	return err
 }
 
 // packLine is one rule of the pack.
