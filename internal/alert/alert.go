@@ -104,6 +104,9 @@ type Alert struct {
 	Last  time.Time `json:"last,omitzero"`
 	// Ended is when its condition ended; zero while it holds and for what cannot end.
 	Ended time.Time `json:"ended,omitzero"`
+	// Unfollowed says why nobody looks any more whether its condition holds, such as "its rule was paused": then Ended is
+	// when that began. It is empty for a condition that ended.
+	Unfollowed string `json:"unfollowed,omitempty"`
 	// Held says that its source keeps it back; nil leaves that to policy.
 	Held *Held `json:"held,omitempty"`
 	// Again counts how often its source wants it said once more, for what it is about still goes on.

@@ -63,6 +63,8 @@ type ward struct {
 	gone map[string][]ailment
 	// blind are the rules of which that could not be seen.
 	blind map[string]bool
+	// stopped is why rules that have open conditions did not run at the last look.
+	stopped map[string]string
 	// open are the ailments that are not over, by key; nil before they were read.
 	open map[string]Stored
 }

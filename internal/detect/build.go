@@ -16,9 +16,11 @@ import (
 type ruleset struct {
 	rule     *rule.Rule
 	revision string
-	source   *Source
-	search   *search
-	timing   timing
+	// content is the rule as it is written; nil where nobody says.
+	content []byte
+	source  *Source
+	search  *search
+	timing  timing
 	// definition names all that decides what is found.
 	definition string
 }
@@ -37,7 +39,7 @@ func (r *ruleset) base(s *Stored) alert.Alert {
 	}
 	a.Threat = alert.Threats(r.rule.Attack)
 	if a.Ongoing = s.open(); s.Ended != 0 {
-		a.Ended = time.Unix(0, s.Ended).UTC()
+		a.Ended, a.Unfollowed = time.Unix(0, s.Ended).UTC(), s.Unfollowed
 	}
 	return a
 }

@@ -295,7 +295,7 @@ func (e *evaluation) update(s *Stored, before *Stored) error {
 		return nil
 	}
 	if s.LastEnd != before.LastEnd {
-		s.Ended = 0 // it is looked at again
+		s.Ended, s.Unfollowed = 0, "" // it is looked at again
 	}
 	a, err := e.rule.ofWindow(s)
 	if err != nil {

@@ -61,6 +61,9 @@ func (d *Detector) watch(ctx context.Context) error {
 			if err := w.tell(ctx); err != nil && ctx.Err() == nil {
 				d.log.Warn("what ails rules could not be told", "error", err)
 			}
+			if err := w.unfollow(ctx); err != nil && ctx.Err() == nil {
+				d.log.Warn("what nobody follows any more could not be ended", "error", err)
+			}
 			if old || round%pruneEvery == 0 {
 				var err error
 				if old, err = d.prune(ctx); err != nil && ctx.Err() == nil {

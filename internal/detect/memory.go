@@ -65,6 +65,13 @@ CREATE TABLE detect_open (
 );
 `}, {ID: "detect/4", SQL: `
 ALTER TABLE detect_episodes ADD COLUMN updated BIGINT NOT NULL DEFAULT 0;
+`}, {ID: "detect/5", SQL: `
+ALTER TABLE detect_open ADD COLUMN unfollowed INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE detect_wordings (
+	rule     TEXT PRIMARY KEY,
+	revision TEXT NOT NULL,
+	content  BLOB NOT NULL
+);
 `}}
 
 // Memory is what is kept of a rule between runs.
@@ -108,6 +115,10 @@ type result struct {
 	episodes []Stored
 	said     []said
 	counts   []count
+	// forgotten are conditions that are no longer followed and need not be taken up again.
+	forgotten []string
+	// text is the rule as it is written, where that is not kept yet.
+	text *text
 }
 
 // said is the alert of a rule and of what makes two alerts the same that started something last.
@@ -165,6 +176,16 @@ func (r *result) write(tx *store.Tx) error {
 			return err
 		}
 		if err := e.keepOpen(tx, r.rule); err != nil {
+			return err
+		}
+	}
+	for _, id := range r.forgotten {
+		if err := tx.Exec(`DELETE FROM detect_open WHERE rule = ? AND id = ?`, r.rule, id); err != nil {
+			return err
+		}
+	}
+	if r.text != nil {
+		if err := r.text.keep(tx, r.rule); err != nil {
 			return err
 		}
 	}

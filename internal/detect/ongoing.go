@@ -37,8 +37,9 @@ func (s *Stored) keepOpen(tx *store.Tx, rule string) error {
 	switch {
 	case !s.Ongoing:
 		return nil
-	case s.open():
-		return tx.Exec(`INSERT INTO detect_open (rule, id) VALUES (?, ?) ON CONFLICT (rule, id) DO NOTHING`, rule, s.ID)
+	case s.open(), s.Unfollowed == rulePaused && s.standing():
+		return tx.Exec(`INSERT INTO detect_open (rule, id, unfollowed) VALUES (?, ?, ?) ON CONFLICT (rule, id) DO UPDATE SET unfollowed = excluded.unfollowed`,
+			rule, s.ID, s.Unfollowed != "")
 	}
 	return tx.Exec(`DELETE FROM detect_open WHERE rule = ? AND id = ?`, rule, s.ID)
 }
@@ -49,7 +50,7 @@ func openEpisodes(tx *store.Tx, rule string, most int) (out []Stored, err error)
 	err = tx.Query(func(r *sql.Rows) error {
 		ids = append(ids, "")
 		return r.Scan(&ids[len(ids)-1])
-	}, `SELECT o.id FROM detect_open o JOIN detect_episodes e ON e.id = o.id WHERE o.rule = ? ORDER BY e.last_end, e.serial LIMIT ?`, rule, most)
+	}, `SELECT o.id FROM detect_open o JOIN detect_episodes e ON e.id = o.id WHERE o.rule = ? AND o.unfollowed = 0 ORDER BY e.last_end, e.serial LIMIT ?`, rule, most)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (d *Detector) ends(ctx context.Context, e *evaluation, b query.Backend) err
 		if !ok {
 			continue
 		}
-		s.Ended = end
+		s.Ended, s.Unfollowed = end, ""
 		s.Updated = max(s.Updated+1, store.Micros(e.now))
 		a, err := e.rule.ofWindow(s)
 		if err != nil {

@@ -35,6 +35,8 @@ type Stored struct {
 	// Ongoing says that it is a condition that ends, Ended when it did, in nanoseconds; 0 while it holds.
 	Ongoing bool  `json:"ongoing,omitempty"`
 	Ended   int64 `json:"ended,omitempty"`
+	// Unfollowed is why nobody looks any more whether it holds; then Ended is when that began.
+	Unfollowed string `json:"unfollowed,omitempty"`
 	// Updated is when it was last changed, in microseconds; it only grows.
 	Updated int64 `json:"updated"`
 	// Rule is the version of the rule that found it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -173,6 +174,9 @@ func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came
 			return err
 		}
 	}
+	if set.content != nil && s.worded != set.revision && slices.ContainsFunc(e.result.episodes, func(s Stored) bool { return s.Ongoing }) {
+		e.result.text = &text{set.revision, set.content}
+	}
 	m.Ran = now.UnixMicro()
 	if !t.catch {
 		m.Worked, m.Failures, m.Error = m.Ran, 0, ""
@@ -184,6 +188,9 @@ func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s.memory = *m
+	if e.result.text != nil {
+		s.worded = set.revision
+	}
 	if came != nil && s.catching {
 		s.holes = s.holes.Add(came.touched...)
 	}

@@ -31,7 +31,9 @@ type state struct {
 	handing chan struct{}
 	// retry is when catching up may be tried again after it failed.
 	retry  time.Time
-	missed int   // failures in a row of catching up
+	missed int // failures in a row of catching up
+	// worded is the version of the rule of which the wording is kept.
+	worded string
 	stuck  error // of which this is the last; nil when it works
 }
 
@@ -99,7 +101,11 @@ func (d *Detector) prepare(e *rule.Entry) (*ruleset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
-	return newRuleset(r, e.Revision(), source, d.options.Lookups())
+	set, err := newRuleset(r, e.Revision(), source, d.options.Lookups())
+	if err == nil {
+		set.content = e.Content
+	}
+	return set, err
 }
 
 // newRuleset makes a rule ready to run on a source.

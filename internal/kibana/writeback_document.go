@@ -52,7 +52,9 @@ func documentOf(a *alert.Alert, space string) (document, error) {
 	}
 	// A condition that turned out not to hold, or to be part of another, is over.
 	active := "active"
-	if a.Withdrawn || a.MergedInto != "" || !a.Ended.IsZero() {
+	if a.Unfollowed != "" {
+		active = "untracked" // as Kibana's own, of a rule that was turned off
+	} else if a.Withdrawn || a.MergedInto != "" || !a.Ended.IsZero() {
 		active = "recovered"
 	}
 	original := a.Event

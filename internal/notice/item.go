@@ -20,6 +20,8 @@ func ItemOf(a *alert.Alert) Item {
 		i.State = StateMerged
 	case a.Withdrawn:
 		i.State = StateWithdrawn
+	case a.Unfollowed != "":
+		i.State, i.StateAt, i.StateWhy = StateUnfollowed, a.Ended, a.Unfollowed
 	case !a.Ended.IsZero():
 		i.State, i.StateAt = StateResolved, a.Ended
 	}

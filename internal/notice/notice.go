@@ -104,7 +104,9 @@ type Item struct {
 	// State says what became of its condition, and StateAt when; Keep has it keep the values that fired.
 	State   State     `json:"state,omitempty"`
 	StateAt time.Time `json:"state_at,omitzero"`
-	By      string    `json:"by,omitempty"` // who acknowledged or closed it
+	// StateWhy says why it is no longer followed; empty otherwise.
+	StateWhy string `json:"state_why,omitempty"`
+	By       string `json:"by,omitempty"` // who acknowledged or closed it
 }
 
 // Tally counts the alerts of one rule within a notice.

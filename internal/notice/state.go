@@ -15,6 +15,8 @@ const (
 	StateResolved  State = "resolved"  // the condition ended
 	StateWithdrawn State = "withdrawn" // what came late undid it
 	StateMerged    State = "merged"    // it turned out to be part of another alert
+	// StateUnfollowed is of a condition of which nobody knows whether it holds: its rule no longer runs.
+	StateUnfollowed State = "unfollowed"
 )
 
 // Over reports whether nobody has to look at the alert any more.
@@ -26,7 +28,7 @@ type Standing struct {
 	Open         int `json:"open,omitempty"`
 	Acknowledged int `json:"acknowledged,omitempty"`
 	Closed       int `json:"closed,omitempty"`
-	Resolved     int `json:"resolved,omitempty"`
+	Resolved     int `json:"resolved,omitempty"`  // those no longer followed too
 	Withdrawn    int `json:"withdrawn,omitempty"` // merged ones too
 }
 
@@ -44,7 +46,7 @@ func (n *Notice) Stands() Standing {
 		switch it := &n.Items[i]; {
 		case it.Status == alert.StatusClosed:
 			s.Closed++
-		case it.State == StateResolved:
+		case it.State == StateResolved, it.State == StateUnfollowed:
 			s.Resolved++
 		case it.State != StateFiring:
 			s.Withdrawn++
@@ -73,6 +75,7 @@ func Keep(before, now []Item) {
 		}
 		kept := *was
 		kept.Status, kept.By, kept.State, kept.StateAt, kept.Last = it.Status, it.By, it.State, it.StateAt, it.Last
+		kept.StateWhy = it.StateWhy
 		*it = kept
 	}
 }

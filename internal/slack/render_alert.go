@@ -115,6 +115,11 @@ func outcome(it notice.Item) string {
 	switch {
 	case it.State == notice.StateResolved:
 		s = "*Resolved*"
+	case it.State == notice.StateUnfollowed:
+		s = "*No longer followed*"
+		if reason := inline(it.StateWhy, labelMost); reason != "" {
+			why = ": " + reason
+		}
 	case it.State == notice.StateWithdrawn:
 		s, why = "*Withdrawn*", ": what came late undid it"
 	case it.State == notice.StateMerged:

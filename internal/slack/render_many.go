@@ -91,7 +91,15 @@ func manyState(n notice.Notice) []string {
 		word := "*All over*"
 		switch n.Count {
 		case stands.Resolved:
-			word = "*All resolved*"
+			switch unfollowed(n) {
+			case 0:
+				word = "*All resolved*"
+			case len(n.Items):
+				word = "*No longer followed*"
+				if reason := inline(n.Items[0].StateWhy, labelMost); reason != "" {
+					word += ": " + reason
+				}
+			}
 		case stands.Closed:
 			word = "*All closed*"
 		case stands.Withdrawn:
@@ -105,19 +113,30 @@ func manyState(n notice.Notice) []string {
 	if n.Repeat {
 		state = append(state, ":repeat: still open")
 	}
-	if some := standing(stands); some != "" && !(stands.Over() && !strings.Contains(some, ",")) {
+	if some := standing(stands, unfollowed(n)); some != "" && !(stands.Over() && !strings.Contains(some, ",")) {
 		state = append(state, some)
 	}
 	return state
 }
 
+// unfollowed counts the alerts named of which nobody knows whether they go on.
+func unfollowed(n notice.Notice) (count int) {
+	for i := range n.Items {
+		if it := &n.Items[i]; it.State == notice.StateUnfollowed && it.Status != alert.StatusClosed {
+			count++
+		}
+	}
+	return count
+}
+
 // standing says what became of some alerts; nothing while all are open.
-func standing(s notice.Standing) string {
+func standing(s notice.Standing, unfollowed int) string {
 	var parts []string
+	unfollowed = min(unfollowed, s.Resolved)
 	for _, p := range []struct {
 		n    int
 		word string
-	}{{s.Acknowledged, "acknowledged"}, {s.Resolved, "resolved"}, {s.Closed, "closed"}, {s.Withdrawn, "withdrawn"}} {
+	}{{s.Acknowledged, "acknowledged"}, {s.Resolved - unfollowed, "resolved"}, {unfollowed, "no longer followed"}, {s.Closed, "closed"}, {s.Withdrawn, "withdrawn"}} {
 		if p.n > 0 {
 			parts = append(parts, number(p.n)+" "+p.word)
 		}

@@ -179,6 +179,8 @@ func outcomeWord(it notice.Item) string {
 	switch {
 	case it.State == notice.StateResolved:
 		return "Resolved"
+	case it.State == notice.StateUnfollowed:
+		return "No longer followed"
 	case it.State == notice.StateWithdrawn:
 		return "Withdrawn"
 	case it.State == notice.StateMerged:
