@@ -301,6 +301,8 @@ func steps(e ledger.Entry) []string {
 		out = append(out, "it turned out to be part of the longer alert "+string(a.MergedInto))
 	case a.Withdrawn:
 		out = append(out, "withdrawn: what came late undid its condition")
+	case a.Unfollowed != "":
+		out = append(out, at(a.Ended)+"  no longer followed: "+a.Unfollowed)
 	case !a.Ended.IsZero():
 		out = append(out, at(a.Ended)+"  its condition ended")
 	}
