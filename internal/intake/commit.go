@@ -265,6 +265,11 @@ func decision(v policy.Verdict) ledger.Decision {
 // flush steps every group and digest that is due, the worst first, then revises the messages whose
 // alerts changed.
 func (c *commit) flush() error {
+	for key := range c.revised {
+		if err := c.answer(key); err != nil {
+			return err
+		}
+	}
 	groups, err := c.open.dueGroups(c.now, c.stepped)
 	if err != nil {
 		return err
@@ -538,9 +543,7 @@ func (c *commit) fill(n *notice.Notice) error {
 	for k := range n.Items {
 		if done, ok := by[n.Items[k].Alert]; ok {
 			it := &n.Items[k]
-			if it.By = done.By; it.State == notice.StateFiring {
-				it.StateAt = done.At
-			}
+			it.By, it.ByAt = done.By, done.At
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tocsin/internal/alert"
 	"tocsin/internal/ledger"
 	"tocsin/internal/notice"
 	"tocsin/internal/outbox"
@@ -104,7 +105,78 @@ func (c *commit) sayEscalation(e *policy.Escalating, step policy.Escalation) err
 		n.Escalation.From = e.Channel
 	}
 	c.queued++
+	err = c.tx.Exec(`INSERT INTO escalated (notice, grp, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, e.Notice, e.Group, n.Key)
+	if err != nil {
+		return fmt.Errorf("keep what escalated: %w", err)
+	}
 	return outbox.Put(c.tx, n, c.now)
+}
+
+// answer revises what asked for somebody about a message of which alerts changed: it says what became of them, and
+// once somebody took them up, or they ended, it asks for nobody any more.
+func (c *commit) answer(key notice.Key) error {
+	type asked struct {
+		group string
+		key   notice.Key
+	}
+	var all []asked
+	err := c.tx.Query(func(r *sql.Rows) error {
+		all = append(all, asked{})
+		return r.Scan(&all[len(all)-1].group, &all[len(all)-1].key)
+	}, `SELECT grp, key FROM escalated WHERE notice = ? ORDER BY grp, key`, key)
+	if err != nil {
+		return fmt.Errorf("read what escalated: %w", err)
+	}
+	for _, a := range all {
+		n, tried, ok, err := outbox.Get(c.tx, a.key)
+		if err != nil {
+			return err
+		}
+		if !ok || n.Escalation == nil || tried && !c.edits(n.Channel) {
+			continue
+		}
+		answered, err := ledger.Answered(c.tx, key, a.group)
+		if err != nil {
+			return err
+		}
+		before, stood, asks := n.Items, n.Standing, *n.Escalation
+		n.Key = key
+		err = c.fill(&n)
+		n.Key = a.key
+		if err != nil {
+			return err
+		}
+		now := asks
+		now.Answer, now.By, now.At = notice.Unanswered, "", time.Time{}
+		if answered {
+			now.Mentions = nil
+			now.Answer, now.By, now.At = answerOf(n.Items)
+		}
+		if same(before, n.Items) && stood == n.Standing && asks.Answer == now.Answer && asks.By == now.By && asks.At.Equal(now.At) {
+			continue
+		}
+		n.Escalation = &now
+		n.Revision++
+		c.queued++
+		if err := outbox.Revise(c.tx, n, !tried); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answerOf is what the first to do something about alerts did.
+func answerOf(items []notice.Item) (what notice.Answer, by string, at time.Time) {
+	what = notice.AnswerOver
+	for i := range items {
+		it := &items[i]
+		did := map[alert.Status]notice.Answer{alert.StatusAcknowledged: notice.AnswerAcknowledged, alert.StatusClosed: notice.AnswerClosed}[it.Status]
+		if did == notice.Unanswered || what != notice.AnswerOver && !it.ByAt.Before(at) {
+			continue
+		}
+		what, by, at = did, it.By, it.ByAt
+	}
+	return what, by, at
 }
 
 // nextEscalation is when the first is due; zero for never.

@@ -74,6 +74,9 @@ func (i *Intake) forgetSome(ctx context.Context) (done bool, err error) {
 				return err
 			}
 		}
+		if err := tx.Exec(`DELETE FROM escalated WHERE NOT EXISTS (SELECT 1 FROM notices n WHERE n.key = escalated.notice)`); err != nil {
+			return fmt.Errorf("forget what escalated: %w", err)
+		}
 		done = max(alerts, documents, notices) < forgetMost
 		return nil
 	})

@@ -50,6 +50,13 @@ CREATE TABLE looks (
 	at      BIGINT NOT NULL,
 	changes BIGINT NOT NULL
 );
+`}, {ID: "intake/3", SQL: `
+CREATE TABLE escalated (
+	notice TEXT NOT NULL,
+	grp    TEXT NOT NULL,
+	key    TEXT NOT NULL,
+	PRIMARY KEY (notice, grp, key)
+);
 `}}
 
 // open reads and writes the open groups and digests within one commit. Only what the commit touches is

@@ -12,6 +12,7 @@ import (
 
 	"tocsin/internal/alert"
 	"tocsin/internal/intake"
+	"tocsin/internal/notice"
 	"tocsin/internal/policy"
 	"tocsin/internal/tuning"
 )
@@ -231,6 +232,91 @@ func TestAnAnswerEndsAnEscalation(t *testing.T) {
 	}
 }
 
+// TestWhatAskedForSomebodySaysWhoCame: the messages that asked name who took it up, and mention nobody any more.
+func TestWhatAskedForSomebodySaysWhoCame(t *testing.T) {
+	for _, c := range []struct {
+		how    string
+		do     func(h *house, a alert.Alert)
+		answer notice.Answer
+		by     string
+	}{
+		{"acknowledged", func(h *house, a alert.Alert) { h.handle(a, tuning.Acknowledge) }, notice.AnswerAcknowledged, "ann"},
+		{"closed", func(h *house, a alert.Alert) { h.handle(a, tuning.Close) }, notice.AnswerClosed, "ann"},
+		{"closed in the source", func(h *house, a alert.Alert) {
+			a.Status, a.Updated = alert.StatusClosed, time.Now()
+			h.take(a)
+		}, notice.AnswerClosed, ""},
+		{"it ended", func(h *house, a alert.Alert) {
+			a.Ongoing, a.Ended, a.Updated = false, time.Now(), time.Now()
+			h.take(a)
+		}, notice.AnswerOver, ""},
+		{"acknowledged, reopened and acknowledged again", func(h *house, a alert.Alert) {
+			h.handle(a, tuning.Acknowledge)
+			time.Sleep(time.Minute)
+			h.handle(a, tuning.Reopen)
+			time.Sleep(time.Minute)
+			h.handle(a, tuning.Acknowledge)
+		}, notice.AnswerAcknowledged, "ann"},
+		{"acknowledged and reopened", func(h *house, a alert.Alert) {
+			h.handle(a, tuning.Acknowledge)
+			time.Sleep(time.Minute)
+			h.handle(a, tuning.Reopen)
+		}, notice.Unanswered, ""},
+	} {
+		t.Run(c.how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				said := &channel{}
+				h := newHouse(t, t.TempDir(), said, escalating(t))
+				defer h.db.Close()
+				a := one("r", 1)
+				a.Ongoing = true
+				var at time.Time
+				h.run(5*time.Hour, func(context.Context) {
+					h.take(a)
+					time.Sleep(90 * time.Minute)
+					at = time.Now()
+					c.do(h, a)
+				})
+				all := said.all()
+				if len(all) != 3 {
+					t.Fatalf("%d messages", len(all))
+				}
+				for _, m := range all[1:] {
+					e := m.Escalation
+					if e == nil || e.Answer != c.answer || e.By != c.by || len(e.Mentions) != 0 || e.Step == 0 {
+						t.Errorf("it says %+v", e)
+					}
+					if c.by != "" && (e.At.Before(at) || e.At.Sub(at) > 5*time.Minute) {
+						t.Errorf("answered at %s, it was at %s", e.At, at)
+					}
+					if m.Items[0].By != c.by {
+						t.Errorf("its alert says %+v", m.Items[0])
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestOfAGroupOneAnswerIsEnough: the others stay open, and are not asked about any more.
+func TestOfAGroupOneAnswerIsEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &channel{}
+		h := newHouse(t, t.TempDir(), c, escalating(t))
+		defer h.db.Close()
+		a, b := one("r", 1), one("r", 2)
+		h.run(45*time.Minute, func(context.Context) {
+			h.take(a, b)
+			time.Sleep(35 * time.Minute)
+			h.handle(b, tuning.Acknowledge)
+		})
+		m := c.all()[1]
+		if m.Escalation.Answer != notice.AnswerAcknowledged || m.Escalation.By != "ann" || m.Stands() != (notice.Standing{Open: 1, Acknowledged: 1}) {
+			t.Errorf("it says %+v, %+v", m.Escalation, m.Stands())
+		}
+	})
+}
+
 func TestWhatWasAcknowledgedIsSaidInPlaceAndRepeatsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &channel{}
@@ -246,7 +332,7 @@ func TestWhatWasAcknowledgedIsSaidInPlaceAndRepeatsNoMore(t *testing.T) {
 			want(t, len(c.all()), 2)
 			h.handle(a, tuning.Acknowledge)
 			time.Sleep(time.Minute)
-			if it := c.all()[0].Items[0]; it.Status != alert.StatusAcknowledged || it.By != "ann" {
+			if it := c.all()[0].Items[0]; it.Status != alert.StatusAcknowledged || it.By != "ann" || time.Since(it.ByAt) > 2*time.Minute {
 				t.Errorf("the message says %q by %q", it.Status, it.By)
 			}
 			// a later version of the alert does not undo what people did

@@ -47,7 +47,7 @@ func Alone(key Key, channel string, a *alert.Alert) Notice {
 
 // Same reports whether two items read the same.
 func (i Item) Same(other Item) bool {
-	for _, pair := range [][2]*time.Time{{&i.Time, &other.Time}, {&i.First, &other.First}, {&i.Last, &other.Last}, {&i.StateAt, &other.StateAt}} {
+	for _, pair := range [][2]*time.Time{{&i.Time, &other.Time}, {&i.First, &other.First}, {&i.Last, &other.Last}, {&i.StateAt, &other.StateAt}, {&i.ByAt, &other.ByAt}} {
 		if !pair[0].Equal(*pair[1]) {
 			return false
 		}

@@ -105,8 +105,9 @@ type Item struct {
 	State   State     `json:"state,omitempty"`
 	StateAt time.Time `json:"state_at,omitzero"`
 	// StateWhy says why it is no longer followed; empty otherwise.
-	StateWhy string `json:"state_why,omitempty"`
-	By       string `json:"by,omitempty"` // who acknowledged or closed it
+	StateWhy string    `json:"state_why,omitempty"`
+	By       string    `json:"by,omitempty"`   // who acknowledged or closed it
+	ByAt     time.Time `json:"by_at,omitzero"` // and when
 }
 
 // Tally counts the alerts of one rule within a notice.

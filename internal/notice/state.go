@@ -74,7 +74,7 @@ func Keep(before, now []Item) {
 			continue
 		}
 		kept := *was
-		kept.Status, kept.By, kept.State, kept.StateAt, kept.Last = it.Status, it.By, it.State, it.StateAt, it.Last
+		kept.Status, kept.By, kept.ByAt, kept.State, kept.StateAt, kept.Last = it.Status, it.By, it.ByAt, it.State, it.StateAt, it.Last
 		kept.StateWhy = it.StateWhy
 		*it = kept
 	}
@@ -104,7 +104,23 @@ type Escalation struct {
 	After    time.Duration `json:"after,omitempty"` // for how long nobody acknowledged
 	From     string        `json:"from,omitempty"`  // the channel where it was said first; "" where it is this one
 	Link     string        `json:"link,omitempty"`  // to that message, where it is known
+	// Answer is what ended it, and By and At who did it and when, as far as that is known. An escalation that has one
+	// asks for nobody any more.
+	Answer Answer    `json:"answer,omitempty"`
+	By     string    `json:"by,omitempty"`
+	At     time.Time `json:"at,omitzero"`
 }
+
+// Answer is what ended an escalation.
+type Answer string
+
+// The answers.
+const (
+	Unanswered         Answer = ""
+	AnswerAcknowledged Answer = "acknowledged"
+	AnswerClosed       Answer = "closed"
+	AnswerOver         Answer = "over" // all of it ended by itself
+)
 
 // Table is rows of a search.
 type Table struct {

@@ -266,7 +266,7 @@ var anyItem = rapid.Custom(func(t *rapid.T) notice.Item {
 		URL: anyURL.Draw(t, "url"), Late: rapid.Bool().Draw(t, "late"),
 		First: anyTime.Draw(t, "first"), Last: anyTime.Draw(t, "last"), Owner: anyText.Draw(t, "owner"), Runbook: anyURL.Draw(t, "runbook"),
 		State: notice.State(rapid.SampledFrom([]string{"", "", "resolved", "withdrawn", "merged", "<!here>"}).Draw(t, "state")), StateAt: anyTime.Draw(t, "state at"),
-		By: anyText.Draw(t, "by"), Table: rapid.OneOf(rapid.Just[*notice.Table](nil), anyTable).Draw(t, "table"), Chart: rapid.OneOf(rapid.Just[*notice.Chart](nil), anyChart).Draw(t, "chart"),
+		By: anyText.Draw(t, "by"), ByAt: anyTime.Draw(t, "by at"), Table: rapid.OneOf(rapid.Just[*notice.Table](nil), anyTable).Draw(t, "table"), Chart: rapid.OneOf(rapid.Just[*notice.Chart](nil), anyChart).Draw(t, "chart"),
 	}
 })
 
@@ -285,6 +285,9 @@ var anyChart = rapid.Custom(func(t *rapid.T) *notice.Chart {
 	if rapid.Bool().Draw(t, "bound") {
 		f := rapid.Float64().Draw(t, "threshold")
 		c.Threshold = &f
+	}
+	if rapid.Bool().Draw(t, "fired") {
+		c.Fired = &notice.Point{At: anyTime.Draw(t, "fired at"), Value: rapid.Float64().Draw(t, "fired value")}
 	}
 	return c
 })
@@ -323,6 +326,7 @@ var anyEscalation = rapid.Custom(func(t *rapid.T) *notice.Escalation {
 	return &notice.Escalation{
 		Mentions: rapid.SliceOfN(rapid.OneOf(anyText, rapid.SampledFrom([]string{"@here", "U0123456", "<!subteam^S0123456|x>", "ops", "<@U0123456>", "channel"})), 0, 12).Draw(t, "mentions"),
 		Step:     rapid.Int().Draw(t, "step"), After: time.Duration(rapid.Int64().Draw(t, "after")), From: anyText.Draw(t, "from"), Link: anyURL.Draw(t, "link"),
+		Answer: notice.Answer(rapid.SampledFrom([]string{"", "", "acknowledged", "closed", "over", "<!here>"}).Draw(t, "answer")), By: anyText.Draw(t, "answered by"), At: anyTime.Draw(t, "answered at"),
 	}
 })
 
@@ -335,7 +339,7 @@ var anyBody = rapid.Map(rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string {
 }), 0, 12), func(s []string) string { return strings.Join(s, "") })
 
 func rungBy(n notice.Notice) []string {
-	if n.Escalation == nil {
+	if n.Escalation == nil || n.Escalation.Answer != notice.Unanswered { // then it asks for nobody
 		return nil
 	}
 	var out []string
@@ -491,7 +495,7 @@ func TestTheWorstOfEveryKindFits(t *testing.T) {
 		facts := []alert.Fact{{Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}, {Name: s, Value: s}}
 		limit := 1e308
 		one := notice.Item{
-			Rule: s, Host: s, User: s, Reason: s, Facts: facts, Owner: s, By: s, State: notice.StateResolved, StateAt: at, First: at, Last: at.Add(time.Hour), Count: 1 << 40,
+			Rule: s, Host: s, User: s, Reason: s, Facts: facts, Owner: s, By: s, ByAt: at.AddDate(0, 0, 3), Status: alert.StatusAcknowledged, State: notice.StateResolved, StateAt: at, First: at, Last: at.Add(time.Hour), Count: 1 << 40,
 			Table: &notice.Table{Columns: columns, Rows: rows, Total: 1 << 40}, Chart: &notice.Chart{Title: s, Points: points, Threshold: &limit},
 			Runbook: "https://kibana.example/" + strings.Repeat("&", 200), URL: "https://kibana.example/" + strings.Repeat("&", 200), RuleURL: "https://kibana.example/" + strings.Repeat("&", 199),
 		}

@@ -40,6 +40,9 @@ func escalation(e *notice.Escalation) string {
 	if e == nil {
 		return ""
 	}
+	if e.Answer != notice.Unanswered {
+		return answered(e)
+	}
 	var parts []string
 	for _, who := range e.Mentions[:min(len(e.Mentions), mentionsMost)] {
 		if m := mention(who); m != "" {
@@ -60,6 +63,28 @@ func escalation(e *notice.Escalation) string {
 		said += ", " + linked(to, "the message", listURLMost)
 	}
 	return strings.Join(append(parts, said), " ")
+}
+
+// answered is the line of what asked for somebody and need not any more.
+func answered(e *notice.Escalation) string {
+	said := ":white_check_mark: *This is over*"
+	if e.Answer != notice.AnswerOver {
+		word := ":eyes: *Acknowledged"
+		if e.Answer == notice.AnswerClosed {
+			word = ":white_check_mark: *Closed"
+		}
+		if by := inline(e.By, labelMost); by != "" {
+			word += " by " + by
+		}
+		said = word + "*"
+		if at := moment(e.At, clockTime); at != "" {
+			said += " at " + at
+		}
+	}
+	if from := inline(e.From, labelMost); from != "" {
+		said += ", said first in " + link(e.Link, from, listURLMost)
+	}
+	return said
 }
 
 // lasting writes a duration as people say it, in its two largest units.

@@ -148,7 +148,7 @@ func color(n notice.Notice) string {
 	switch s := n.Stands(); {
 	case !s.Over():
 		return look(n.Severity).color
-	case s.Withdrawn == n.Count, unfollowed(n) > 0:
+	case s.Withdrawn == n.Count:
 		return looks[alert.SeverityUnknown].color
 	}
 	return closedColor
@@ -161,8 +161,6 @@ func icon(n notice.Notice) string {
 		return look(n.Severity).icon
 	case s.Withdrawn == n.Count:
 		return ":leftwards_arrow_with_hook:"
-	case unfollowed(n) > 0:
-		return ":double_vertical_bar:"
 	}
 	return ":white_check_mark:"
 }
@@ -183,15 +181,31 @@ func ruleName(name string, most int) string {
 	return name
 }
 
-// status shows what an analyst said of an alert; nothing while it is open.
-func status(s alert.Status) string {
-	switch s {
-	case alert.StatusAcknowledged:
-		return ":eyes: acknowledged"
-	case alert.StatusClosed:
-		return ":white_check_mark: closed"
+// status shows what an analyst did about an alert, who it was and when; nothing while it is open, and nothing of
+// what its outcome says.
+func status(it notice.Item) string {
+	switch {
+	case it.Status == alert.StatusAcknowledged:
+		return ":eyes: acknowledged" + byAt(it, clockTime)
+	case it.Status == alert.StatusClosed && it.State != notice.StateFiring:
+		return ":white_check_mark: closed" + byAt(it, clockTime)
 	}
 	return ""
+}
+
+// byAt is who did something about an alert, and when, as far as it is known. Other days than the alert's are named.
+func byAt(it notice.Item, pattern string) string {
+	s := ""
+	if by := inline(it.By, labelMost); by != "" {
+		s = " by " + by
+	}
+	if dated(it.ByAt) && it.ByAt.Sub(it.Time).Abs() > 12*time.Hour {
+		pattern = fullTime
+	}
+	if at := moment(it.ByAt, pattern); at != "" {
+		s += " at " + at
+	}
+	return s
 }
 
 // attackID is the shape of a technique's id, which alone is made a link.

@@ -103,9 +103,7 @@ func itemState(n notice.Notice, it notice.Item) []string {
 	if it.Late {
 		add(":hourglass: arrived late")
 	}
-	if it.Status != alert.StatusClosed {
-		add(status(it.Status))
-	}
+	add(status(it))
 	return state
 }
 
@@ -125,12 +123,9 @@ func outcome(it notice.Item) string {
 	case it.State == notice.StateMerged:
 		s = "*Part of a longer alert*"
 	case it.Status == alert.StatusClosed:
-		s = "*Closed*"
+		return "*Closed*" + byAt(it, clockTime)
 	default:
 		return ""
-	}
-	if by := inline(it.By, labelMost); by != "" {
-		s += " by " + by
 	}
 	if at := moment(it.StateAt, clockTime); at != "" {
 		s += " at " + at

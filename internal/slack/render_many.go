@@ -421,11 +421,8 @@ func (s summary) line(n notice.Notice, it notice.Item, d detail) string {
 	if it.Late {
 		add(":hourglass: late")
 	}
-	if over := outcome(it); over != "" {
-		add(over)
-	} else {
-		add(status(it.Status))
-	}
+	add(outcome(it))
+	add(status(it))
 	if len(parts) == 0 {
 		add(ruleName(it.Rule, d.rule))
 	}

@@ -15,7 +15,7 @@ import (
 func plainText(n notice.Notice, most int, links bool) string {
 	s := summarise(n)
 	head := headline(n, s)
-	if line := escalation(n.Escalation); line != "" {
+	if line := escalation(n.Escalation); line != "" && n.Escalation.Answer == notice.Unanswered { // the alerts say what answered it
 		head = strings.ReplaceAll(strings.ReplaceAll(line, ":rotating_light: ", ""), "*", "") + ": " + head
 	}
 	if prefix := inline(n.Prefix, prefixMost); prefix != "" {
@@ -147,8 +147,9 @@ func headline(n notice.Notice, s summary) string {
 		}
 		if what := outcomeWord(it); what != "" {
 			head = what + ", " + strings.ToLower(head[:1]) + head[1:]
-		} else if it.Status == alert.StatusAcknowledged {
-			head += " (" + string(it.Status) + ")"
+		}
+		if it.Status != alert.StatusClosed || it.State != notice.StateFiring {
+			head += done(it)
 		}
 		return head
 	}
@@ -186,7 +187,7 @@ func outcomeWord(it notice.Item) string {
 	case it.State == notice.StateMerged:
 		return "Part of a longer alert"
 	case it.Status == alert.StatusClosed:
-		return "Closed"
+		return "Closed" + doneBy(it)
 	}
 	return ""
 }
@@ -240,8 +241,24 @@ func textLine(s summary, it notice.Item, links bool) string {
 	if reason := inline(it.Reason, 120); reason != "" && !links {
 		line += ": " + reason
 	}
-	if it.Status == alert.StatusAcknowledged || it.Status == alert.StatusClosed {
-		line += " (" + string(it.Status) + ")"
+	return line + done(it)
+}
+
+// done is what an analyst did about an alert, who it was and when; nothing while it is open.
+func done(it notice.Item) string {
+	if it.Status != alert.StatusAcknowledged && it.Status != alert.StatusClosed {
+		return ""
 	}
-	return line
+	return " (" + string(it.Status) + doneBy(it) + ")"
+}
+
+// doneBy is who did something about an alert and when, as far as it is known.
+func doneBy(it notice.Item) (s string) {
+	if by := inline(it.By, labelMost); by != "" {
+		s += " by " + by
+	}
+	if dated(it.ByAt) {
+		s += " at " + utc(it.ByAt)
+	}
+	return s
 }
