@@ -148,7 +148,7 @@ func color(n notice.Notice) string {
 	switch s := n.Stands(); {
 	case !s.Over():
 		return look(n.Severity).color
-	case s.Withdrawn == n.Count:
+	case s.Withdrawn == n.Count, unfollowed(n) > 0:
 		return looks[alert.SeverityUnknown].color
 	}
 	return closedColor
@@ -161,6 +161,8 @@ func icon(n notice.Notice) string {
 		return look(n.Severity).icon
 	case s.Withdrawn == n.Count:
 		return ":leftwards_arrow_with_hook:"
+	case unfollowed(n) > 0:
+		return ":double_vertical_bar:"
 	}
 	return ":white_check_mark:"
 }
