@@ -72,6 +72,9 @@ type Backtest struct {
 	Searches int           `json:"searches"`
 	Took     time.Duration `json:"took_ns"`
 
+	// Newest is the newest alert whole, of those forwarded where there is one; nil for none.
+	Newest *alert.Alert `json:"-"`
+
 	all []Found
 }
 
@@ -187,6 +190,9 @@ type tally struct {
 	found []Found
 	index map[alert.ID]int
 	last  time.Time
+	// newest is the newest alert, and said that it is forwarded.
+	newest     alert.Alert
+	newestSaid bool
 	// unsaid tells the channels that are not there yet.
 	unsaid func(channel string) bool
 }
@@ -195,6 +201,9 @@ type tally struct {
 func (t *tally) take(at time.Time, alerts []alert.Alert) error {
 	t.last = at
 	err := t.said.take(at, alerts, func(a *alert.Alert, fresh bool, v *policy.Verdict) {
+		if said := v.Kept == policy.Said || v.Cause.Code == alert.CauseNoChannel; said || !t.newestSaid {
+			t.newest, t.newestSaid = *a, said
+		}
 		if !fresh {
 			one := &t.found[t.index[a.ID]]
 			one.Last, one.Count, one.Reason = lastOf(a), a.Count, a.Reason
@@ -276,6 +285,9 @@ func (t *tally) key(a *alert.Alert) []alert.Fact {
 // sumUp fills in what is counted.
 func (t *tally) sumUp(b *Backtest) {
 	b.all, b.FoundAll = t.found, len(t.found)
+	if len(t.found) > 0 {
+		b.Newest = &t.newest
+	}
 	b.Found = t.found[:min(len(t.found), mostFound)]
 	b.Held = map[alert.Fate]int{}
 	days := map[string]*Day{}

@@ -51,6 +51,19 @@ func WithChannel(content []byte, channel string) ([]byte, error) {
 	return replaced(content, n, "channel", channel)
 }
 
+// WithMessage is a rule's YAML with another template of its message, or without one where it is empty; all else is as it
+// was written. It is checked by whoever parses it.
+func WithMessage(content []byte, text string) ([]byte, error) {
+	n, err := treeOf(content)
+	if err != nil {
+		return nil, err
+	}
+	if text == "" {
+		return replaced(content, n, "message", nil)
+	}
+	return replaced(content, n, "message", text)
+}
+
 func tagsOf(content []byte) (*node, []string, error) {
 	n, err := treeOf(content)
 	if err != nil {

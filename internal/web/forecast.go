@@ -54,6 +54,7 @@ type BacktestAnswer struct {
 	Progress   *float64             `json:"progress,omitempty" doc:"The share that is done, from 0 to 1; in a stream alone."`
 	Backtest   *forecast.Backtest   `json:"backtest,omitempty"`
 	Difference *forecast.Difference `json:"difference,omitempty"`
+	Message    *MessagePreviewed    `json:"message,omitempty" doc:"What would be said of the newest alert, as Slack would get it."`
 	Error      string               `json:"error,omitempty" doc:"Why there is none; in a stream alone."`
 	Problems   []rule.Problem       `json:"problems,omitempty"`
 	// Input says that the caller can mend the error.
@@ -207,10 +208,13 @@ func (s *forecasts) backtest(rw http.ResponseWriter, r *http.Request) {
 func (s *forecasts) run(ctx context.Context, a forecast.Ask, before *rule.Rule) (out BacktestAnswer, err error) {
 	if before == nil {
 		out.Backtest, err = s.o.Forecaster.Backtest(ctx, a)
-		return out, err
-	}
-	if out.Difference, err = s.o.Forecaster.Compare(ctx, a, before); err == nil {
+	} else if out.Difference, err = s.o.Forecaster.Compare(ctx, a, before); err == nil {
 		out.Backtest = out.Difference.New
+	}
+	if err == nil && out.Backtest != nil && out.Backtest.Newest != nil {
+		var shown MessagePreviewed
+		shown, err = previewOf(MessagePreview{}, []alert.Alert{*out.Backtest.Newest})
+		out.Message = &shown
 	}
 	return out, err
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 	"tocsin/internal/blockkit"
 	"tocsin/internal/ledger"
 	"tocsin/internal/notice"
+	"tocsin/internal/query"
+	"tocsin/internal/rule"
 	"tocsin/internal/slack"
 	"tocsin/internal/wording"
 )
@@ -23,7 +26,11 @@ type MessagePreview struct {
 	Message  *string `json:"message,omitempty" doc:"The message of a rule: the sentence of an alert."`
 	Alert    string  `json:"alert,omitempty" doc:"The id of the alert to show, of its document, or the beginning of either; the newest without one."`
 	Rule     string  `json:"rule,omitempty" doc:"The name of a rule: its newest alert is shown."`
-	Count    int     `json:"count,omitempty" doc:"How many of the newest alerts the message is about, 1 without it and at most 20."`
+	Content  string  `json:"content,omitempty" doc:"A rule that is being written, as YAML or JSON, with document: the message of an alert that it would make of it."`
+	Format   string  `json:"format,omitempty" enum:"yaml,json" doc:"What content is; yaml without it."`
+	// Document is a row of the rule's search.
+	Document json.RawMessage `json:"document,omitempty" doc:"Of content: a row of its search, or an event."`
+	Count    int             `json:"count,omitempty" doc:"How many of the newest alerts the message is about, 1 without it and at most 20."`
 }
 
 // MessagePreviewed is a message as it would be posted.
@@ -31,8 +38,15 @@ type MessagePreviewed struct {
 	Alert alert.ID `json:"alert"` // the one shown, the newest of several
 	slack.Preview
 	HTML string `json:"html" doc:"The same for a page: escaped, and with no link but to web pages."`
+	// Fields are what a template can tell of the alert.
+	Fields []alert.Fact `json:"fields" doc:"The fields of the alert shown, by name; long values are cut."`
 	// Failed is why the text cannot be made of this alert; the message is then the usual one and says so.
 	Failed *TemplateWrong `json:"failed,omitempty"`
+}
+
+// FunctionList is what templates can call.
+type FunctionList struct {
+	Functions []wording.Function `json:"functions"`
 }
 
 // TemplateWrong is what is wrong with a template, and where.
@@ -42,18 +56,44 @@ type TemplateWrong struct {
 	Column int    `json:"column,omitempty" doc:"From 1, in characters."`
 }
 
-const mostPreview = 64 << 10
+// MessageFailure is the body of an answer to a text or a rule that is wrong.
+type MessageFailure struct {
+	TemplateWrong
+	Problems []rule.Problem `json:"problems,omitempty" doc:"Of a rule that is being written."`
+}
 
-type messages struct{ *Web }
+const mostPreview = 1 << 20
 
-// Messages is the endpoint that shows messages before they are sent.
-func Messages() Part {
+// MessagesOptions say what rules that are being written are read with. Without Rules there is no page.
+type MessagesOptions struct {
+	Rules   *rule.Library
+	Sources []string
+	Lookups func() map[string]*query.Table
+}
+
+type messages struct {
+	*Web
+	o MessagesOptions
+}
+
+// Messages is the endpoint that shows messages before they are sent, and the page that words them.
+func Messages(o MessagesOptions) Part {
 	return func(w *Web) {
-		s := &messages{w}
+		s := &messages{w, o}
+		if o.Rules != nil {
+			w.page(Page{Method: "GET", Path: "/rules/{id}/message", Role: account.Editor, Handle: s.wordingPage})
+			w.page(Page{Method: "POST", Path: "/rules/{id}/message", Role: account.Editor, Handle: s.wordingForm})
+		}
+		w.add(Route{
+			Method: "GET", Path: "/messages/functions", Tag: "messages", Role: account.Viewer, Summary: "List what templates of messages can call",
+			Answer: FunctionList{}, Handle: func(rw http.ResponseWriter, _ *http.Request) {
+				answer(rw, http.StatusOK, FunctionList{wording.Functions})
+			},
+		})
 		w.add(Route{
 			Method: "POST", Path: "/messages/preview", Tag: "messages", Role: account.Viewer, Summary: "Show a message with a real alert", Reads: true,
 			Text: "Lays out the message of the newest alert, or of the one named, as Slack would get it, with a text that is not saved yet. A text that is wrong is a 400 with its line and column.",
-			Body: MessagePreview{}, Answer: MessagePreviewed{}, Fails: []int{404}, Failure: TemplateWrong{}, Handle: s.preview,
+			Body: MessagePreview{}, Answer: MessagePreviewed{}, Fails: []int{404}, Failure: MessageFailure{}, Handle: s.preview,
 		})
 	}
 }
@@ -66,6 +106,9 @@ func (s *messages) preview(rw http.ResponseWriter, r *http.Request) {
 	switch {
 	case in.Alert != "" && in.Rule != "":
 		fail(rw, http.StatusBadRequest, "name an alert or a rule, not both")
+		return
+	case (in.Content == "") != (len(in.Document) == 0) || in.Content != "" && (in.Alert+in.Rule != "" || in.Count > 1):
+		fail(rw, http.StatusBadRequest, "content goes with document, and with nothing that names alerts")
 		return
 	case in.Count < 0 || in.Count > notice.NamedMost || in.Count > 1 && in.Alert != "":
 		fail(rw, http.StatusBadRequest, fmt.Sprintf("count is from 1 to %d, and 1 with an alert", notice.NamedMost))
@@ -80,7 +123,25 @@ func (s *messages) preview(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	alerts, err := s.shown(r.Context(), in)
+	var (
+		alerts []alert.Alert
+		err    error
+	)
+	if in.Content != "" {
+		var a alert.Alert
+		if a, err = s.imagined(in); err != nil {
+			var problems *rule.Problems
+			if errors.As(err, &problems) {
+				answer(rw, http.StatusBadRequest, MessageFailure{TemplateWrong{Error: problems.Error()}, problems.List})
+			} else {
+				fail(rw, http.StatusBadRequest, err.Error())
+			}
+			return
+		}
+		alerts = []alert.Alert{a}
+	} else {
+		alerts, err = s.shown(r.Context(), in)
+	}
 	switch {
 	case err != nil:
 		s.broken(rw, r, err)
@@ -120,7 +181,7 @@ func (s *messages) shown(ctx context.Context, in MessagePreview) ([]alert.Alert,
 
 func previewOf(in MessagePreview, alerts []alert.Alert) (MessagePreviewed, error) {
 	newest := &alerts[len(alerts)-1]
-	out := MessagePreviewed{Alert: newest.ID}
+	out := MessagePreviewed{Alert: newest.ID, Fields: fieldsOf(newest)}
 	n := notice.Notice{Revision: 1, Kind: notice.KindAlert, Count: len(alerts)}
 	if in.Template != nil {
 		n.Template = *in.Template

@@ -43,7 +43,7 @@ func previewing(t *testing.T, alerts ...alert.Alert) func(body string) (int, map
 		t.Fatal(err)
 	}
 	o := over(t, db, log)
-	o.Parts = []web.Part{web.Messages()}
+	o.Parts = []web.Part{web.Messages(web.MessagesOptions{})}
 	o.Verify = func(context.Context, time.Time) (*check.Verification, error) { return &check.Verification{}, nil }
 	w, err := web.New(o)
 	if err != nil {
@@ -122,5 +122,37 @@ func TestWrongMessagesArePlaced(t *testing.T) {
 	}
 	if status, _ := previewing(t)(`{}`); status != 404 {
 		t.Errorf("without an alert: %d", status)
+	}
+}
+
+func TestTheMessageOfARuleThatIsBeingWritten(t *testing.T) {
+	ask := previewing(t)
+	body := func(content, document string) string {
+		b, err := json.Marshal(map[string]any{"content": content, "format": "json", "document": json.RawMessage(document)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	row := `{"user.name":"<b>bob</b>","count":12}`
+	search := `"search":"a:1 | count by user.name | search count > 3"`
+	status, got := ask(body(`{"name":"Logins",`+search+`,"severity":"high","message":"{{.user.name}} failed {{.count}} times"}`, row))
+	html, _ := got["html"].(string)
+	if status != 200 || !strings.Contains(html, "Logins") || !strings.Contains(html, "failed 12 times") || strings.Contains(html, "<b>bob") {
+		t.Errorf("%d %v", status, got)
+	}
+	if fields, ok := got["fields"].([]any); !ok || len(fields) < 2 {
+		t.Errorf("the fields are %v", got["fields"])
+	}
+	if status, got := ask(body(`{"name":"Logins",`+search+`}`, row)); status != 200 || !strings.Contains(got["html"].(string), "Logins") {
+		t.Errorf("without a message: %d %v", status, got)
+	}
+	if status, got := ask(body(`{"name":"Logins","search":"a:("}`, row)); status != 400 || got["problems"] == nil {
+		t.Errorf("a rule that is wrong: %d %v", status, got)
+	}
+	for _, wrong := range []string{`{"content":"name: a\nsearch: b:1\n"}`, `{"document":{}}`, body(`{"name":"a","search":"b:1"}`, `3`)} {
+		if status, got := ask(wrong); status != 400 {
+			t.Errorf("%s: %d %v", wrong, status, got)
+		}
 	}
 }

@@ -149,6 +149,15 @@ type editView struct {
 	Conflict string
 	Theirs   []diffLine // what somebody else changed meanwhile
 	Sources  []string
+	Channels []string
+}
+
+// known are the channels to complete.
+func (s *rulePages) known() []string {
+	if s.Channels == nil {
+		return nil
+	}
+	return s.Channels()
 }
 
 // freshRule is what a new rule begins as.
@@ -179,7 +188,7 @@ func (s *rulePages) fresh(rw http.ResponseWriter, r *http.Request) {
 		}
 		content = string(e.Content)
 	}
-	s.render(rw, r, http.StatusOK, "rule_edit", editView{Name: "New rule", Content: content, Sources: s.Sources})
+	s.render(rw, r, http.StatusOK, "rule_edit", editView{Name: "New rule", Content: content, Sources: s.Sources, Channels: s.known()})
 }
 
 // quotedYAML writes a text as YAML reads it, whatever is in it: JSON is YAML.
@@ -202,7 +211,7 @@ func (s *rulePages) edit(rw http.ResponseWriter, r *http.Request) {
 		s.sorry(rw, r, http.StatusConflict, "This rule is read-only here", (&rule.ReadOnlyError{ID: e.ID, File: e.File}).Error())
 		return
 	}
-	s.render(rw, r, http.StatusOK, "rule_edit", editView{ID: e.ID, Name: e.Name(), Content: string(e.Content), Base: e.Version, Sources: s.Sources})
+	s.render(rw, r, http.StatusOK, "rule_edit", editView{ID: e.ID, Name: e.Name(), Content: string(e.Content), Base: e.Version, Sources: s.Sources, Channels: s.known()})
 }
 
 // save checks a rule, and unless that was all that was asked for saves it. Whoever edits a version that is no longer
@@ -212,7 +221,7 @@ func (s *rulePages) save(rw http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		base = 0
 	}
-	v := editView{ID: r.PathValue("id"), Name: "New rule", Content: strings.ReplaceAll(r.PostFormValue("content"), "\r\n", "\n"), Base: base, Note: r.PostFormValue("note"), Sources: s.Sources}
+	v := editView{ID: r.PathValue("id"), Name: "New rule", Content: strings.ReplaceAll(r.PostFormValue("content"), "\r\n", "\n"), Base: base, Note: r.PostFormValue("note"), Sources: s.Sources, Channels: s.known()}
 	c := rule.Change{ID: v.ID, Base: base, Who: who(r).Name, Note: v.Note}
 	var files map[string][]byte
 	if v.ID != "" {

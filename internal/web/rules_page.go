@@ -116,8 +116,8 @@ func (s *rulePages) list(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.CanEdit, v.Kibana = mayEdit(r), len(s.Detections) > 0
-	if v.CanEdit && s.Channels != nil {
-		v.Channels = s.Channels()
+	if v.CanEdit {
+		v.Channels = s.known()
 	}
 	s.render(rw, r, http.StatusOK, "rules", v)
 }

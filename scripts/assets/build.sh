@@ -27,7 +27,7 @@ fresh=$(mktemp -d "$out.XXXXXX") # moved when all of it is there: whoever builds
 trap 'rm -rf "$fresh"' EXIT
 # Licences are in third_party/, so that no browser loads them.
 NODE_PATH=$packages/node_modules go tool -modfile=tools/go.mod esbuild \
-	$src/app.js $src/search.js $src/forecast.js $src/app.css $src/search.css \
+	$src/app.js $src/search.js $src/forecast.js $src/wording.js $src/app.css $src/search.css \
 	--bundle --minify --format=iife --target=es2022,chrome105,firefox110,safari16 --charset=utf8 --legal-comments=none \
 	--log-level=warning --outdir="$fresh"
 cp $src/icon.svg "$fresh/"

@@ -3,7 +3,7 @@
 import {ask} from './api.js';
 import {backtest} from './backtest.js';
 import {el, number, utc} from './dom.js';
-import {showAlert, showRow} from './message.js';
+import {showMessage, showRow} from './message.js';
 import {toast} from './toast.js';
 import {filterEnd} from './text.js';
 
@@ -34,6 +34,8 @@ export function openAlertDrawer(page) {
 	const again = input('again', {value: '1h', placeholder: 'off'});
 	const group = input('group', {value: check?.by.join(', ') ?? '', placeholder: 'as routes say'});
 	const severity = select('severity', ['low', 'medium', 'high', 'critical'].map(s => [s, s]), 'medium');
+	const channel = input('channel', {list: id('channels'), placeholder: page.channel || 'as routes say', 'aria-describedby': id('channel-help')});
+	const channels = el('datalist', {id: id('channels')});
 	const tags = input('tags', {placeholder: 'ssh, linux'});
 	const owner = input('owner', {});
 	const attack = input('attack', {placeholder: 'T1110.001'});
@@ -58,7 +60,7 @@ export function openAlertDrawer(page) {
 			lookbackHelp,
 			el('div', {class: 'row field'}, field('per', 'One message per', per), field('again', 'Same again after', again), field('severity', 'Severity', severity)),
 			field('group', 'Group in one message by', group, 'Fields, with commas between. Alerts that agree in them share a message.'),
-			el('div', {class: 'field'}, el('span', {class: 'name'}, 'Goes to'), el('span', {}, page.channel ? [el('b', {}, page.channel), ', unless a route says otherwise'] : 'nowhere yet: no channel of Slack is connected; alerts are kept')),
+			field('channel', 'Send to', channel, page.channel ? `Empty is ${page.channel}, the default. A route that matches and has a channel of its own stands before it.` : 'No channel of Slack is connected yet: alerts are kept, and said once there is one.'), channels,
 			el('h3', {}, 'Forecast'), forecast,
 			el('h3', {}, 'The message'), preview,
 			el('details', {}, el('summary', {}, 'More'), field('message', 'Sentence of the message', message, 'A template over the row. Without one it is made of the search.'), field('tags', 'Tags', tags), field('attack', 'ATT&CK', attack), field('owner', 'Owner', owner), field('runbook', 'Runbook', runbook))),
@@ -76,6 +78,7 @@ export function openAlertDrawer(page) {
 		set('window', windowField.value.trim());
 		set('lookback', lookback.value.trim() === 'auto' ? '' : lookback.value.trim());
 		set('same_again_after', again.value.trim());
+		set('channel', channel.value.trim());
 		set('group_by', list(group.value));
 		set('tags', list(tags.value));
 		set('attack', list(attack.value));
@@ -90,9 +93,9 @@ export function openAlertDrawer(page) {
 		for (const box of form.querySelectorAll('[aria-invalid]')) box.removeAttribute('aria-invalid');
 		wrong.replaceChildren();
 		if (!found.length) return;
-		wrong.append(el('div', {class: 'note bad'}, el('ul', {}, found.map(p => el('li', {}, p.message + (p.hint ? `; try: ${p.hint}` : ''))))));
-		const keys = {name, every, window: windowField, lookback, same_again_after: again, group_by: group, severity, tags, attack, owner, runbook, message};
-		for (const p of found) for (const [key, box] of Object.entries(keys)) if (new RegExp(`\\b${key}\\b`).test(`${p.key ?? ''} ${p.path ?? ''} ${p.message}`)) box.setAttribute('aria-invalid', 'true');
+		wrong.append(el('div', {class: 'note bad'}, el('ul', {}, found.map(p => el('li', {}, p.text ?? p.message)))));
+		const keys = {name, every, window: windowField, lookback, same_again_after: again, channel, group_by: group, severity, tags, attack, owner, runbook, message};
+		for (const p of found) for (const [key, box] of Object.entries(keys)) if (new RegExp(`\\b${key}\\b`).test(p.text ?? p.message)) box.setAttribute('aria-invalid', 'true');
 		form.querySelector('.body').scrollTop = 0;
 	}
 
@@ -107,7 +110,7 @@ export function openAlertDrawer(page) {
 		try {
 			const last = await backtest(rule(true), {from: '-7d'}, mine.signal, share => { bar.value = share; });
 			if (mine !== running) return;
-			if (last.backtest) tell(last.backtest);
+			if (last.backtest) tell(last.backtest, last.message);
 			else {
 				showRow(preview, rule(true));
 				forecast.replaceChildren(el('p', {}, last.error));
@@ -118,10 +121,10 @@ export function openAlertDrawer(page) {
 			forecast.replaceChildren(el('p', {}, error.name === 'AbortError' ? 'Cancelled. ' : `${error.message} `, el('button', {type: 'button', class: 'small', onclick: foretell}, 'Forecast again')));
 		}
 	}
-	function tell(b) {
+	function tell(b, message) {
 		problems([]);
 		const found = [...(b.found ?? [])].sort((x, y) => Date.parse(y.at) - Date.parse(x.at));
-		if (found.length) showAlert(preview, rule(true), found[0]);
+		if (message) showMessage(preview, message);
 		else showRow(preview, rule(true));
 		const most = Math.max(1, ...b.days.map(d => d.alerts + d.held));
 		forecast.replaceChildren(el('p', {}, el('b', {}, b.sentence.charAt(0).toUpperCase() + b.sentence.slice(1))),
@@ -178,6 +181,9 @@ export function openAlertDrawer(page) {
 		opener?.focus?.();
 	}
 
+	ask('GET', '/channels').then(found => {
+		channels.replaceChildren(...found.channels.filter(c => c.kind !== 'unknown').map(c => el('option', {value: c.name})));
+	}).catch(() => {});
 	ask('GET', `/ingest-delay?${new URLSearchParams({source: page.source()})}`).then(found => {
 		if (!found.known) return;
 		const seconds = Math.ceil(found.p99_ms / 1000);

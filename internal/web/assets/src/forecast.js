@@ -2,6 +2,7 @@
 // the pages work but for these.
 import {Failure, ask} from './api.js';
 import {el, number} from './dom.js';
+import './channel.js';
 
 // stream posts and calls each for every line of the answer.
 async function stream(path, body, signal, each) {
