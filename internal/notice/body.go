@@ -2,6 +2,7 @@ package notice
 
 import (
 	"slices"
+	"strings"
 
 	"tocsin/internal/alert"
 	"tocsin/internal/wording"
@@ -23,6 +24,13 @@ func (n *Notice) Fill(alerts []alert.Alert) {
 		return
 	}
 	n.Body = body
+}
+
+// Said is Body as plain text, without the marks of values; what shows it escapes what has to be. Empty for none.
+func (n *Notice) Said() string {
+	var b strings.Builder
+	wording.Parts(n.Body, func(piece string, _ bool) { b.WriteString(piece) })
+	return b.String()
 }
 
 // Try makes what the notice's Template says of some alerts, with every value between two marks; empty without a

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"tocsin/internal/alert"
 	"tocsin/internal/notice"
 )
 
@@ -47,7 +46,7 @@ func (a *alertmanager) post(ctx context.Context, n notice.Notice) error {
 			Labels: map[string]string{
 				"alertname": ruleName(it.Rule), "severity": it.Severity.String(), "tocsin_alert": string(it.Alert), "job": "tocsin",
 			},
-			Annotations: map[string]string{"summary": short(it.Reason, lineMost), "description": body(item(it), 4000)},
+			Annotations: map[string]string{"summary": short(it.Reason, lineMost), "description": body(item(it, true), 4000)},
 			URL:         it.URL,
 		}
 		if h := short(it.Host, 200); h != "" {
@@ -60,7 +59,7 @@ func (a *alertmanager) post(ctx context.Context, n notice.Notice) error {
 			one.StartsAt = it.Time.UTC().Format(time.RFC3339)
 		}
 		one.EndsAt = now.Add(holds).Format(time.RFC3339)
-		if it.Status == alert.StatusClosed {
+		if it.Over() {
 			one.EndsAt = now.Format(time.RFC3339)
 		}
 		all = append(all, one)

@@ -109,9 +109,9 @@ func over(n notice.Notice) alert.Status {
 	}
 	status := alert.StatusClosed
 	for _, it := range n.Items {
-		switch it.Status {
-		case alert.StatusClosed:
-		case alert.StatusAcknowledged:
+		switch {
+		case it.Over():
+		case it.Status == alert.StatusAcknowledged:
 			status = alert.StatusAcknowledged
 		default:
 			return alert.StatusOpen

@@ -51,8 +51,27 @@ func title(n notice.Notice) string {
 	if p := short(n.Prefix, 60); p != "" {
 		parts = append(parts, p)
 	}
+	switch {
+	case n.Kind == notice.KindHealth && n.Health != nil:
+		if !n.Health.Ended.IsZero() {
+			parts = append(parts, "Over:")
+		}
+		return short(strings.Join(append(parts, "Tocsin:", short(n.Health.Part, 120)), " "), titleMost)
+	case n.Kind == notice.KindSummary && n.Summary != nil:
+		return short(strings.Join(append(parts, fmt.Sprintf("%s: %d alerts", periodName(n.Summary.Period), n.Summary.Seen)), " "), titleMost)
+	}
 	if n.Repeat {
 		parts = append(parts, "Still open:")
+	}
+	if e := n.Escalation; e != nil && e.Answer == notice.Unanswered {
+		parts = append(parts, "Nobody came:")
+	}
+	if n.Stands().Over() {
+		word := "Over:"
+		if n.Count <= 1 && len(n.Items) == 1 {
+			word = outcome(n.Items[0]) + ":"
+		}
+		parts = append(parts, word)
 	}
 	if n.Severity != alert.SeverityUnknown {
 		parts = append(parts, "["+strings.ToUpper(n.Severity.String())+"]")
@@ -115,6 +134,15 @@ func whoWhere(it notice.Item) string {
 // lines are a notice as plain text below its title.
 func lines(n notice.Notice) []string {
 	var out []string
+	if n.Escalation != nil {
+		out = append(out, escalated(n.Escalation))
+	}
+	switch {
+	case n.Kind == notice.KindHealth && n.Health != nil:
+		out = append(out, healthLines(n.Health)...)
+	case n.Kind == notice.KindSummary && n.Summary != nil:
+		out = append(out, summaryLines(n.Summary)...)
+	}
 	for _, f := range n.GroupBy {
 		if v := short(f.Value, 200); v != "" {
 			out = append(out, short(f.Name, 60)+": "+v)
@@ -125,11 +153,21 @@ func lines(n notice.Notice) []string {
 			out = append(out, fmt.Sprintf("%d × %s (%s)", t.Count, ruleName(t.Rule), t.Severity))
 		}
 	}
+	if own := n.Said(); own != "" {
+		for _, l := range strings.Split(own, "\n") {
+			if l = short(l, lineMost); l != "" {
+				out = append(out, l)
+			}
+		}
+	}
 	for _, it := range n.Items {
-		out = append(out, item(it)...)
+		out = append(out, item(it, n.Body == "")...)
 	}
 	if rest := n.Count - len(n.Items); rest > 0 && len(n.Items) > 0 {
 		out = append(out, fmt.Sprintf("and %d more", rest))
+	}
+	if n.BodyError != "" {
+		out = append(out, short("The route's template failed at "+n.BodyError+". This is the usual message.", lineMost))
 	}
 	if note := short(n.Note, lineMost); note != "" {
 		out = append(out, note)
@@ -137,7 +175,8 @@ func lines(n notice.Notice) []string {
 	return out
 }
 
-func item(it notice.Item) []string {
+// item is one alert as text: what it is and what became of it, and in full what it says.
+func item(it notice.Item, full bool) []string {
 	head := []string{"•", it.Time.UTC().Format(time.RFC3339), ruleName(it.Rule)}
 	if who := whoWhere(it); who != "" {
 		head = append(head, who)
@@ -148,16 +187,37 @@ func item(it notice.Item) []string {
 	if it.Late {
 		head = append(head, "(late)")
 	}
+	if it.State != notice.StateFiring {
+		state := strings.ToLower(outcome(it))
+		if !it.StateAt.IsZero() {
+			state += " at " + clock(it.StateAt)
+		}
+		if why := short(it.StateWhy, 120); why != "" {
+			state += ": " + why
+		}
+		head = append(head, "("+state+")")
+	}
 	if it.Status == alert.StatusAcknowledged || it.Status == alert.StatusClosed {
-		head = append(head, "("+string(it.Status)+")")
+		head = append(head, "("+string(it.Status)+doneBy(it.By, it.ByAt)+")")
 	}
 	out := []string{short(strings.Join(head, " "), lineMost)}
+	if !full {
+		return out
+	}
 	if it.Reason != "" {
 		out = append(out, "  "+short(it.Reason, lineMost))
 	}
 	for _, f := range it.Facts {
 		if v := short(f.Value, 200); v != "" {
 			out = append(out, "  "+short(f.Name, 60)+": "+v)
+		}
+	}
+	if it.Table != nil {
+		out = append(out, tableLines(it.Table)...)
+	}
+	if it.Chart != nil {
+		if l := chartLine(it.Chart); l != "" {
+			out = append(out, l)
 		}
 	}
 	if it.URL != "" {
@@ -179,4 +239,21 @@ func body(all []string, most int) string {
 		b.WriteByte('\n')
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// outcome is what became of an alert, in a few words; "Open" where nothing has.
+func outcome(it notice.Item) string {
+	switch {
+	case it.State == notice.StateResolved:
+		return "Resolved"
+	case it.State == notice.StateUnfollowed:
+		return "No longer followed"
+	case it.State == notice.StateWithdrawn:
+		return "Withdrawn"
+	case it.State == notice.StateMerged:
+		return "Part of a longer alert"
+	case it.Status == alert.StatusClosed:
+		return "Closed"
+	}
+	return "Open"
 }
