@@ -29,6 +29,7 @@ type alertPages struct {
 func AlertPages(o TuningOptions) Part {
 	return func(w *Web) {
 		s := &alertPages{w, o}
+		s.addTimeline()
 		w.page(Page{Method: "GET", Path: "/alerts", Role: account.Viewer, Handle: s.list})
 		w.page(Page{Method: "GET", Path: "/alerts/{id}", Role: account.Viewer, Handle: s.one})
 		w.page(Page{Method: "POST", Path: "/alerts/{id}", Role: account.Editor, Handle: s.handle})
@@ -149,7 +150,7 @@ type alertView struct {
 	Samples  []carried
 	Steps    []string
 	Copies   []ledger.Copy
-	Done     []tuning.Acknowledgement
+	Moments  []Moment
 	Handled  ledger.Handled
 	Verdict  string
 	Similar  []Row
@@ -194,7 +195,7 @@ func (s *alertPages) one(rw http.ResponseWriter, r *http.Request) {
 	}
 	doc, err := s.ledger.Document(r.Context(), e.Alert.ID)
 	if err == nil {
-		v.Done, err = s.Book.Done(r.Context(), e.Alert.ID)
+		v.Moments, err = s.timeline(r.Context(), &e)
 	}
 	if err == nil && e.Copies != nil {
 		v.Copies, err = s.ledger.Copies(r.Context(), e.Seq)

@@ -70,7 +70,7 @@ test('an open alert tells what became of it', async t => {
 	const {id} = (await api('GET', '/alerts?limit=100')).alerts.find(a => a.rule === name);
 	await page.goto(`${base}alerts/${id}`);
 	await api('POST', `/alerts/${id}/acknowledge`, {why: 'looked at elsewhere'});
-	await page.locator('#steps', {hasText: 'looked at elsewhere'}).waitFor();
+	await page.locator('#timeline', {hasText: 'looked at elsewhere'}).waitFor();
 	await page.locator('#standing', {hasText: 'acknowledged'}).waitFor();
 });
 
