@@ -198,7 +198,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	}
 	a.intake, err = intake.New(intake.Options{
 		DB: db, Policy: rules, Sources: sources, Wake: wake, Prefix: o.Prefix, Edits: edits,
-		Reports: reports, Rules: a.runningRules, Expected: expectedSources(cfg),
+		Reports: reports, Rules: a.runningRules, Expected: expectedSources(cfg), Brought: a.detect.Brought,
 		Keep: intake.Keep{Alerts: cfg.Retention.Alerts, Documents: cfg.Retention.Documents, Unwritten: cfg.WriteBack != nil},
 		Log:  o.Log, Report: a.health.Set, Registerer: registry,
 	})

@@ -38,10 +38,12 @@ type Options struct {
 	Prefix  string                    // stands before every message, such as "[demo]"
 	Edits   func(channel string) bool // whether messages of a channel can be edited in place; nil is nowhere
 	// Reports are said again and again. Rules gives the names of the rules that run, and Expected are the names of
-	// the sources that bring alerts, for them to name those that do not.
+	// the sources that bring alerts, for them to name those that do not. Brought gives when the newest event was of
+	// each source that rules search, as far as that is known: zero for one without.
 	Reports  []policy.Report
 	Rules    func() []string
 	Expected []string
+	Brought  func() map[string]time.Time
 	Keep     Keep
 	Log      *slog.Logger
 	// Report takes each part's trouble and, with a nil error, its end. Nil reports nothing.
@@ -65,6 +67,7 @@ type Intake struct {
 	reports   []policy.Report
 	ruleNames func() []string
 	expected  []string
+	brought   func() map[string]time.Time
 	keep      Keep
 
 	timer chan struct{} // says that something may be due earlier than the timer loop knows
@@ -99,8 +102,11 @@ func New(o Options) (*Intake, error) {
 	if o.Rules == nil {
 		o.Rules = func() []string { return nil }
 	}
+	if o.Brought == nil {
+		o.Brought = func() map[string]time.Time { return nil }
+	}
 	return &Intake{
-		reports: o.Reports, ruleNames: o.Rules, expected: o.Expected, keep: o.Keep,
+		reports: o.Reports, ruleNames: o.Rules, expected: o.Expected, brought: o.Brought, keep: o.Keep,
 		db: o.DB, policy: o.Policy, sources: o.Sources, wake: o.Wake, prefix: o.Prefix, edits: o.Edits,
 		log: o.Log, report: o.Report, metrics: newMetrics(o.Registerer), timer: make(chan struct{}, 1),
 	}, nil

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -84,7 +85,7 @@ func (c *commit) summary(r *policy.Report, from, to time.Time) (*notice.Summary,
 	if err != nil {
 		return nil, err
 	}
-	closed, wrong, err := ledger.Judged(c.tx, from, to)
+	closed, wrong, err := ledger.Judged(c.tx, from, to, c.counts(r))
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +120,22 @@ func (c *commit) summary(r *policy.Report, from, to time.Time) (*notice.Summary,
 			return nil, err
 		}
 	}
-	s.Tune, err = c.tune(s, now, to)
+	s.Tune, err = c.tune(r, s, now, to)
 	return s, err
+}
+
+// counts tells which alerts a report counts; nil for all.
+func (c *commit) counts(r *policy.Report) func(*alert.Alert) (bool, error) {
+	if r.Match == nil {
+		return nil
+	}
+	return func(a *alert.Alert) (bool, error) {
+		fields, err := a.Fields()
+		if err != nil {
+			return false, err
+		}
+		return r.Match.Match(fields, c.now), nil
+	}
 }
 
 // absent names what brought nothing: rules for a long time, sources in the stretch of time.
@@ -144,6 +159,12 @@ func (c *commit) absent(s *notice.Summary, from, to time.Time) error {
 			s.Silent = append(s.Silent, notice.Silent{Source: name, Since: at})
 		}
 	}
+	brought := c.brought()
+	for _, name := range slices.Sorted(maps.Keys(brought)) {
+		if at := brought[name]; at.Before(from) {
+			s.Silent = append(s.Silent, notice.Silent{Source: name, Since: at})
+		}
+	}
 	return nil
 }
 
@@ -152,8 +173,8 @@ const tuneMost = 3
 
 // tune names the rules that most deserve a change: those that people call wrong, that others hold back, or that make
 // most of the noise and nobody takes up.
-func (c *commit) tune(s *notice.Summary, t *tally, to time.Time) ([]notice.Tune, error) {
-	closed, wrong, err := ledger.Judged(c.tx, to.Add(-neverAfter), to)
+func (c *commit) tune(r *policy.Report, s *notice.Summary, t *tally, to time.Time) ([]notice.Tune, error) {
+	closed, wrong, err := ledger.Judged(c.tx, to.Add(-neverAfter), to, c.counts(r))
 	if err != nil {
 		return nil, err
 	}
@@ -211,14 +232,11 @@ func (c *commit) tally(r *policy.Report, from, to time.Time) (*tally, error) {
 		fates: map[alert.Fate]int{}, rules: map[string]*notice.RuleOf{}, held: map[string]*notice.Held{}, hosts: map[string]int{}, users: map[string]int{},
 		silenced: map[string]int{}, handled: map[string]int{},
 	}
+	counts := c.counts(r)
 	return t, ledger.Period(c.tx, from, to, r.Match != nil, func(s *ledger.Seen) error {
-		if r.Match != nil {
-			fields, err := s.Alert.Fields()
-			if err != nil {
+		if counts != nil {
+			if ok, err := counts(s.Alert); err != nil || !ok {
 				return err
-			}
-			if !r.Match.Match(fields, c.now) {
-				return nil
 			}
 		}
 		t.add(s)

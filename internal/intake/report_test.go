@@ -22,10 +22,14 @@ func TestADailyReportTellsOfTheDay(t *testing.T) {
 		reporting = func(o *intake.Options) {
 			o.Reports = []policy.Report{
 				{Name: "daily", Channel: "#report", Every: notice.Daily, At: 8 * 60},
+				{Name: "high", Channel: "#high", Every: notice.Daily, At: 9 * 60, Match: filter(t, "severity: high")},
 				{Name: "low", Channel: "#low", Every: notice.Daily, At: 9 * 60, Match: filter(t, "severity: low")},
 			}
 			o.Rules = func() []string { return []string{"noisy", "quiet", "never"} }
 			o.Expected = []string{"s", "other"}
+			o.Brought = func() map[string]time.Time {
+				return map[string]time.Time{"never": {}, "alive": time.Now(), "old": time.Date(1999, 12, 30, 0, 0, 0, 0, time.UTC)}
+			}
 		}
 		defer func() { reporting = nil }()
 		dir := t.TempDir()
@@ -62,11 +66,13 @@ func TestADailyReportTellsOfTheDay(t *testing.T) {
 		h = newHouse(t, dir, c, byRule())
 		defer h.db.Close()
 		h.run(3*24*time.Hour, nil)
-		var daily, low []message
+		var daily, low, high []message
 		for _, m := range c.all() {
 			switch m.Channel {
 			case "#report":
 				daily = append(daily, m)
+			case "#high":
+				high = append(high, m)
 			case "#low":
 				low = append(low, m)
 			}
@@ -88,7 +94,7 @@ func TestADailyReportTellsOfTheDay(t *testing.T) {
 				{Field: "user.name", Values: []notice.Share{{Value: "root", Count: 12}}, Distinct: 1, Over: 12},
 			},
 			Held:  []notice.Held{{Fate: alert.Silenced, Reason: s.Held[0].Reason, Count: 6}},
-			Never: []string{"never", "quiet"}, Silent: []notice.Silent{{Source: "other"}}, False: 3, Judged: 4,
+			Never: []string{"never", "quiet"}, Silent: []notice.Silent{{Source: "other"}, {Source: "never"}, {Source: "old", Since: time.Date(1999, 12, 30, 0, 0, 0, 0, time.UTC)}}, False: 3, Judged: 4,
 			Tune: []notice.Tune{
 				{Rule: "wrong", Reason: "3 of 4 alerts closed in 30 days were false positives", Try: s.Tune[0].Try},
 				{Rule: "silent", Reason: "6 of its 6 alerts were silenced", Try: s.Tune[1].Try},
@@ -98,8 +104,12 @@ func TestADailyReportTellsOfTheDay(t *testing.T) {
 		if diff := cmp.Diff(want, s); diff != "" {
 			t.Error(diff)
 		}
-		if s := low[0].Summary; s.Seen != 4 || len(s.Rules) != 1 || s.Never != nil {
+		if s := low[0].Summary; s.Seen != 4 || len(s.Rules) != 1 || s.Never != nil || s.Judged != 4 || s.False != 3 {
 			t.Errorf("of low severities: %+v", s)
+		}
+		// What others closed is none of a report's, and no rule of theirs is advised to change.
+		if s := high[0].Summary; s.Seen != 18 || s.Judged != 0 || s.False != 0 || len(s.Tune) != 2 || s.Silent != nil {
+			t.Errorf("of high severities: %+v", s)
 		}
 		if s := daily[1].Summary; s.Seen != 0 || s.Before != 22 || !s.From.Equal(daily[0].Summary.To) {
 			t.Errorf("the next day: %+v", s)

@@ -67,7 +67,7 @@ func (l *Ledger) Count(ctx context.Context) (c Counts, err error) {
 // that they called false positives.
 func (l *Ledger) Judged(ctx context.Context, from, to time.Time) (closed, wrong map[string]int, err error) {
 	err = l.db.View(ctx, func(tx *store.Tx) error {
-		closed, wrong, err = Judged(tx, from, to)
+		closed, wrong, err = Judged(tx, from, to, nil)
 		return err
 	})
 	return closed, wrong, err

@@ -64,21 +64,36 @@ func Period(tx *store.Tx, from, to time.Time, whole bool, each func(*Seen) error
 }
 
 // Judged counts, for each rule, the alerts that people closed from one time to before another, and those of them that they
-// called false positives.
-func Judged(tx *store.Tx, from, to time.Time) (closed, wrong map[string]int, err error) {
+// called false positives. With a match only those that it takes are counted.
+func Judged(tx *store.Tx, from, to time.Time, match func(*alert.Alert) (bool, error)) (closed, wrong map[string]int, err error) {
 	closed, wrong = map[string]int{}, map[string]int{}
+	columns, join, group := `COUNT(*), SUM(CASE WHEN a.verdict = 'false_positive' THEN 1 ELSE 0 END), NULL, NULL`, ``, ` GROUP BY a.rule`
+	if match != nil {
+		columns, join, group = `1, CASE WHEN a.verdict = 'false_positive' THEN 1 ELSE 0 END, a.head, d.document`, ` LEFT JOIN documents d ON d.seq = a.seq`, ``
+	}
 	err = tx.Query(func(r *sql.Rows) error {
 		var (
-			rule string
-			n, f int
+			rule           string
+			n, f           int
+			head, document []byte
 		)
-		if err := r.Scan(&rule, &n, &f); err != nil {
+		if err := r.Scan(&rule, &n, &f, &head, &document); err != nil {
 			return err
 		}
-		closed[rule], wrong[rule] = n, f
+		if match != nil {
+			a := alert.Alert{}
+			if err := json.Unmarshal(head, &a); err != nil {
+				return err
+			}
+			a.Document = document
+			if ok, err := match(&a); err != nil || !ok {
+				return err
+			}
+		}
+		closed[rule] += n
+		wrong[rule] += f
 		return nil
-	}, `SELECT rule, COUNT(*), SUM(CASE WHEN verdict = 'false_positive' THEN 1 ELSE 0 END) FROM alerts
-		WHERE handled = 2 AND handled_at >= ? AND handled_at < ? GROUP BY rule`, store.Micros(from), store.Micros(to))
+	}, `SELECT a.rule, `+columns+` FROM alerts a`+join+` WHERE a.handled = 2 AND a.handled_at >= ? AND a.handled_at < ?`+group, store.Micros(from), store.Micros(to))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read what was closed: %w", err)
 	}
