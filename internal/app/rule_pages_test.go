@@ -158,3 +158,19 @@ func TestChannelsAreKnownFromAllThatNamesThem(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestARuleWithASlashInItsIdHasItsPages(t *testing.T) {
+	h := newChannelHouse(t, "")
+	if status, text := h.ask("POST", "/api/v1/rules", `{"content":"id: linux/ssh\nname: A\nsearch: a:1\n"}`, nil); status != http.StatusOK {
+		t.Fatalf("%d: %s", status, text)
+	}
+	_, page := h.ask("GET", "/rules", "", nil)
+	for _, link := range []string{"/rules/linux%2fssh", "/rules/linux%2fssh/edit"} {
+		if !strings.Contains(strings.ToLower(page), `href="`+link+`"`) {
+			t.Errorf("there is no link to %s", link)
+		}
+		if status, _ := h.ask("GET", link, "", nil); status != http.StatusOK {
+			t.Errorf("%s: %d", link, status)
+		}
+	}
+}

@@ -48,6 +48,7 @@ type ChannelRow struct {
 	// Rules are the names of the rules that name the channel.
 	Rules     []RuleName `json:"rules"`
 	Digests   []string   `json:"digests"`
+	Unheard   string     `json:"unheard,omitempty" doc:"Why nothing can be said here."`
 	RateLimit string     `json:"rate_limit" doc:"The least of its routes'."`
 	Used      int        `json:"used" doc:"Messages posted or waiting within the period of rate_limit; within the last hour where it is off."`
 	Quiet     string     `json:"quiet,omitempty" doc:"The quiet hours that hold now for its default route."`
@@ -209,6 +210,7 @@ func (s *channels) all(ctx context.Context) (*ChannelList, error) {
 	}
 	for i := range out.Channels {
 		c := &out.Channels[i]
+		c.Unheard = s.unheard(c)
 		rate, ok := rates[c.Name]
 		if !ok {
 			rate = root
@@ -250,6 +252,21 @@ func (s *channels) stand(ctx context.Context, c *ChannelRow, is *outbox.Channel,
 		c.Last.Edited = is.Last.SaidAt
 	}
 	return nil
+}
+
+// unheard is why nothing can be said in a channel; "" where something can.
+func (s *channels) unheard(c *ChannelRow) string {
+	switch {
+	case len(c.Routes) > 0 || s.o.Policy.Reach(c.Name):
+		return ""
+	case c.Kind == "unknown":
+		return "there is no output of this name under notify: what rules send here goes to the default channel"
+	case s.o.Config.Slack == nil:
+		return "Slack is not connected: what rules send here is kept, and said to no one"
+	case s.o.Config.Slack.WebhookURL != "":
+		return "Slack is connected by a webhook, which has one channel: what rules send here goes there"
+	}
+	return ""
 }
 
 // tighter reports whether a rate allows less than another. Off allows all.

@@ -36,7 +36,7 @@ func (s *channels) view(r *http.Request) (channelsView, error) {
 			card.Shown = template.HTML(c.Last.HTML) //nolint:gosec // of blockkit, which escapes
 		}
 		switch {
-		case c.Kind == "unknown" || c.Refused != "" && (c.Last == nil || c.RefusedAt.After(c.Last.At)):
+		case c.Unheard != "" || c.Refused != "" && (c.Last == nil || c.RefusedAt.After(c.Last.At)):
 			card.State = "failing"
 		case c.Waits != "" || c.Doubt > 0 || !c.WaitUntil.IsZero():
 			card.State = "pending"

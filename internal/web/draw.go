@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ var pageFuncs = template.FuncMap{
 	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"ago":      ago,
 	"duration": duration.Format,
+	"segment":  url.PathEscape, // a name as one part of a path, whatever is in it
+	"is":       kqlIs,
 	"deref": func(s *string) string {
 		if s == nil {
 			return ""
@@ -29,6 +32,11 @@ var pageFuncs = template.FuncMap{
 	"join":  strings.Join,
 	"spark": spark,
 	"count": countOf,
+}
+
+// kqlIs is KQL that asks for one value of a field, whatever is in it.
+func kqlIs(field, value string) string {
+	return field + `:"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 }
 
 // dict makes a map of names and values, to give a template more than one thing.

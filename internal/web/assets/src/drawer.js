@@ -60,7 +60,7 @@ export function openAlertDrawer(page) {
 			lookbackHelp,
 			el('div', {class: 'row field'}, field('per', 'One message per', per), field('again', 'Same again after', again), field('severity', 'Severity', severity)),
 			field('group', 'Group in one message by', group, 'Fields, with commas between. Alerts that agree in them share a message.'),
-			field('channel', 'Send to', channel, page.channel ? `Empty is ${page.channel}, the default. A route that matches and has a channel of its own stands before it.` : 'No channel of Slack is connected yet: alerts are kept, and said once there is one.'), channels,
+			field('channel', 'Send to', channel, page.channel ? `Empty is ${page.channel}, the default. A route that matches and has a channel of its own stands before it.` : 'No channel of Slack is connected yet: alerts are kept, and said to no one.'), channels,
 			el('h3', {}, 'Forecast'), forecast,
 			el('h3', {}, 'The message'), preview,
 			el('details', {}, el('summary', {}, 'More'), field('message', 'Sentence of the message', message, 'A template over the row. Without one it is made of the search.'), field('tags', 'Tags', tags), field('attack', 'ATT&CK', attack), field('owner', 'Owner', owner), field('runbook', 'Runbook', runbook))),
