@@ -12,19 +12,17 @@ var first = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 const span = 14 * 24 * time.Hour
 
-// The people in the documents, each with a few failed logins a day, and the bursts: each is a user whose
-// password is guessed for ten minutes. Some of them stay below the limit of the rule.
+// The bursts: each is a user whose password is guessed for ten minutes. Some of them stay below the limit of the rule.
 const (
-	people = 5_000
 	bursts = 400
 	length = 10 * time.Minute
 )
 
 // events makes documents in the order of their times: failed logins at an SSH server.
 type events struct {
-	dice  *rand.Rand
-	total int
-	made  int
+	dice          *rand.Rand
+	total, people int
+	made          int
 }
 
 // next writes one document and the line of a bulk request before it.
@@ -34,7 +32,7 @@ func (e *events) next(to *bytes.Buffer, index string) bool {
 	}
 	at := first.Add(time.Duration(float64(span) * float64(e.made) / float64(e.total)))
 	e.made++
-	name := fmt.Sprintf("user%05d", e.dice.IntN(people))
+	name := fmt.Sprintf("user%05d", e.dice.IntN(e.people))
 	// Bursts follow each other; one in four is slow, and stays below the limit.
 	n := int64(at.Sub(first)) * bursts / int64(span)
 	start := first.Add(span * time.Duration(n) / bursts)
@@ -43,7 +41,7 @@ func (e *events) next(to *bytes.Buffer, index string) bool {
 		rate = 60
 	}
 	if at.Sub(start) < length && e.dice.IntN(rate) == 0 {
-		name = fmt.Sprintf("user%05d", (n*7919)%people)
+		name = fmt.Sprintf("user%05d", (n*7919)%int64(e.people))
 	}
 	ip := fmt.Sprintf("10.%d.%d.%d", e.dice.IntN(4), e.dice.IntN(256), e.dice.IntN(256))
 	port := 1024 + e.dice.IntN(60_000)

@@ -46,6 +46,7 @@ const bare = "event.action:ssh_login and event.outcome:failure | count by user.n
 
 type bench struct {
 	runs    int
+	people  int
 	profile string
 }
 
@@ -67,11 +68,12 @@ func run(ctx context.Context) error {
 		only      = flag.String("only", "cluster,embedded", "which sources to measure")
 		seed      = flag.Uint64("seed", 1, "of the documents")
 	)
+	flag.IntVar(&b.people, "people", 5_000, "people in the documents, each with as many failed logins as the others, bursts aside")
 	flag.IntVar(&b.runs, "runs", 5, "runs of each; the median is shown")
 	flag.StringVar(&b.profile, "pprof", "", "write a CPU profile of the backtests into this file")
 	flag.Parse()
-	fmt.Printf("%s, %d cores, %s, seed %d, %d runs, %d documents over %s\n", runtime.Version(), runtime.NumCPU(),
-		time.Now().UTC().Format(time.DateOnly), *seed, b.runs, *documents, span)
+	fmt.Printf("%s, %d cores, %s, seed %d, %d runs, %d documents of %d people over %s\n", runtime.Version(), runtime.NumCPU(),
+		time.Now().UTC().Format(time.DateOnly), *seed, b.runs, *documents, b.people, span)
 	for name := range strings.SplitSeq(*only, ",") {
 		var err error
 		switch name {
@@ -93,8 +95,8 @@ func run(ctx context.Context) error {
 }
 
 // fill sends all documents, bulk by bulk.
-func fill(seed uint64, documents int, index string, send func(lines []byte) error) error {
-	e := &events{dice: mrand.New(mrand.NewPCG(seed, 9)), total: documents}
+func fill(seed uint64, documents, people int, index string, send func(lines []byte) error) error {
+	e := &events{dice: mrand.New(mrand.NewPCG(seed, 9)), total: documents, people: people}
 	var lines bytes.Buffer
 	for more := true; more; {
 		lines.Reset()
@@ -124,7 +126,7 @@ func (b *bench) cluster(ctx context.Context, c *cluster.Cluster, seed uint64, do
 		defer cancel()
 		err = errors.Join(err, c.Ask(ctx, http.MethodDelete, "/"+index, nil, nil))
 	}()
-	err = fill(seed, documents, index, func(lines []byte) error {
+	err = fill(seed, documents, b.people, index, func(lines []byte) error {
 		var answer struct {
 			Errors bool `json:"errors"`
 		}
@@ -171,7 +173,7 @@ func (b *bench) embedded(ctx context.Context, seed uint64, documents int) (err e
 		err = errors.Join(err, <-ended, s.Close())
 	}()
 	handler := s.Handler()
-	err = fill(seed, documents, "logs", func(lines []byte) error {
+	err = fill(seed, documents, b.people, "logs", func(lines []byte) error {
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/_bulk?refresh=true", bytes.NewReader(lines))
 		r.Header.Set("Content-Type", "application/x-ndjson")
 		w := httptest.NewRecorder()

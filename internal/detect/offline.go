@@ -108,7 +108,8 @@ type pastRuns struct {
 
 	// finder is the search that is asked: the rule's, or one that keeps values below the limit too.
 	finder *search
-	limit  *limit // what finder leaves to be judged here; nil for nothing
+	limit  *limit                    // what finder leaves to be judged here; nil for nothing
+	near   func(least float64) error // makes finder keep values above least
 	misses map[string]Miss
 	passed map[string]bool // keys that reached the limit
 
@@ -178,15 +179,36 @@ func (p *pastRuns) relax(pipes []string) {
 	if err != nil || m[2] != ">" && m[2] != ">=" || n < leastNear {
 		return
 	}
-	half := math.Floor(n / 2)
-	near := *p.set.rule
-	near.Search = strings.TrimSuffix(s.text, pipes[last]) + fmt.Sprintf("%s %s > %v", word, m[1], half)
-	finder, err := newSearch(&near, p.set.source, p.offline.Lookups)
-	if err != nil {
-		return // it is asked as it is, and no near miss is told
+	p.limit = &limit{column: m[1], op: m[2], n: n, words: s.bound}
+	p.misses, p.passed = map[string]Miss{}, map[string]bool{}
+	p.near = func(least float64) error {
+		near := *p.set.rule
+		near.Search = strings.TrimSuffix(s.text, pipes[last]) + fmt.Sprintf("%s %s > %v", word, m[1], least)
+		finder, err := newSearch(&near, p.set.source, p.offline.Lookups)
+		if err == nil {
+			p.finder, p.outcome.MissesFrom = finder, least
+		}
+		return err
 	}
-	p.finder, p.limit, p.misses, p.passed = finder, &limit{column: m[1], op: m[2], n: n, words: s.bound}, map[string]Miss{}, map[string]bool{}
-	p.outcome.MissesFrom = half
+	if err := p.near(math.Floor(n / 2)); err != nil {
+		p.limit = nil // it is asked as it is, and no near miss is told
+	}
+}
+
+// mostNear is how many windows below the limit a part of the time may bring to tell of near misses.
+const mostNear = 10_000
+
+// nearer looks at windows nearer to the limit from now on, where there were too many of them.
+func (p *pastRuns) nearer() error {
+	from, most := p.outcome.MissesFrom, p.limit.n
+	if p.limit.op == ">=" {
+		most = math.Ceil(most) - 1
+	}
+	least := min(math.Floor((from+most)/2)+1, most)
+	if least <= from {
+		return nil
+	}
+	return p.near(least)
 }
 
 // leastNear is the least limit of which something can be said to come near.
@@ -358,8 +380,12 @@ func (p *pastRuns) find(ctx context.Context, span Span) (*found, error) {
 	if err != nil || p.limit == nil {
 		return f, err
 	}
+	all := len(f.windows)
 	f.windows = slices.DeleteFunc(f.windows, func(w Window) bool { return !p.enough(&w) })
-	return f, nil
+	if all-len(f.windows) > mostNear {
+		err = p.nearer()
+	}
+	return f, err
 }
 
 // enough judges a window by the limit that was left out of the search, and remembers what came near.
@@ -387,8 +413,10 @@ func (p *pastRuns) enough(w *Window) bool {
 // nearest are the keys that came nearest to the limit, the nearest first.
 func (p *pastRuns) nearest() []Miss {
 	keys := make([]string, 0, len(p.misses))
-	for key := range p.misses {
-		keys = append(keys, key)
+	for key, miss := range p.misses {
+		if miss.Value > p.outcome.MissesFrom {
+			keys = append(keys, key)
+		}
 	}
 	slices.SortFunc(keys, func(a, b string) int {
 		return cmp.Or(cmp.Compare(p.misses[b].Value, p.misses[a].Value), cmp.Compare(a, b))

@@ -14,15 +14,15 @@ import (
 
 // What one request for busy bins may ask for. Clusters make no more than 65,535 buckets.
 const (
-	busyBins  = 500 // of time
+	busyBins  = 64  // of time: to collect a bin's values a cluster goes through those of all bins
 	busyTerms = 100 // values of the key in each
-	busyParts = 20  // such requests are sent as one
+	busyParts = 32  // such requests are sent as one
 )
 
 // Busy calls emit with each value of the key and the start of each bin of time, in nanoseconds, in which
-// it has at least so many documents. It reports false where the cluster does not tell them all: then what
-// was given means nothing.
-func (b *Backend) Busy(ctx context.Context, r plan.Read, want plan.Busy, emit func(key row.Value, bin int64) error) (bool, plan.Cost, error) {
+// it has at least so many documents, and with how many they may be at most. It reports false where the cluster does
+// not tell them all: then what was given means nothing.
+func (b *Backend) Busy(ctx context.Context, r plan.Read, want plan.Busy, emit func(key row.Value, bin, rows int64) error) (bool, plan.Cost, error) {
 	var cost plan.Cost
 	o, err := b.look(ctx, r)
 	if err != nil {
@@ -54,21 +54,35 @@ func (b *Backend) Busy(ctx context.Context, r plan.Read, want plan.Busy, emit fu
 		if err != nil || !ok {
 			return false, cost, err
 		}
-		// Of what all shards have together, one has its part: each must be asked for no more than that.
-		if part := (want.Least + max(1, shards) - 1) / max(1, shards); part < least {
+		// Of what all shards have together, one has its part: each must be asked for no more than that. A shard with
+		// fewer may have kept them to itself.
+		shards = max(1, shards)
+		if part := (want.Least + shards - 1) / shards; part < least {
 			if least = part; least < 2 {
 				return false, cost, nil
 			}
 			continue
 		}
 		for _, bin := range bins {
-			if err := emit(bin.key, bin.at*int64(time.Millisecond)); err != nil {
+			if err := emit(bin.key, bin.at*int64(time.Millisecond), bin.rows+(shards-1)*(least-1)); err != nil {
 				return false, cost, err
 			}
 		}
 		parts = parts[len(some):]
 	}
 	return true, cost, nil
+}
+
+// Precision is a millisecond where the index keeps dates in milliseconds, whatever else their documents write.
+func (b *Backend) Precision(ctx context.Context, r plan.Read) (time.Duration, error) {
+	o, err := b.look(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	if o.isoTime() {
+		return time.Millisecond, nil
+	}
+	return 0, nil
 }
 
 // stretch is a part of time, [from, to) in milliseconds.
@@ -106,10 +120,10 @@ func (o *outlook) span(ctx context.Context) (from, to int64, err error) {
 	return int64(*got.From.Value), int64(*got.To.Value) + 1, nil
 }
 
-// busyBin is a value of the key with many documents, and when: the start of a bin, in milliseconds.
+// busyBin is a value of the key with many documents, when, the start of a bin in milliseconds, and how many.
 type busyBin struct {
-	key row.Value
-	at  int64
+	key      row.Value
+	at, rows int64
 }
 
 // busy asks for the bins of stretches of time in which a shard has so many documents of a value at least,
@@ -183,7 +197,11 @@ func (k *groupKey) busy(aggregations json.RawMessage) (out []busyBin, whole bool
 			if err != nil {
 				return nil, false, fmt.Errorf("read the key %s: %w", k.column, err)
 			}
-			out = append(out, busyBin{v, b.Key})
+			var rows int64
+			if err := json.Unmarshal(bucket["doc_count"], &rows); err != nil {
+				return nil, false, fmt.Errorf("read how many documents there are of a key: %w", err)
+			}
+			out = append(out, busyBin{v, b.Key, rows})
 		}
 	}
 	return out, true, nil

@@ -62,7 +62,7 @@ func TestBusyBinsAreFoundOverDaysAndShards(t *testing.T) {
 			read := plan.Read{TimeField: "@timestamp"}
 			busy := plan.Busy{Key: language.By{Field: language.Field{Name: "user"}}, Bin: time.Minute, Least: 6}
 			bins := 0
-			if ok, _, err := b.Busy(t.Context(), read, busy, func(row.Value, int64) error { bins++; return nil }); err != nil || !ok || bins == 0 {
+			if ok, _, err := b.Busy(t.Context(), read, busy, func(row.Value, int64, int64) error { bins++; return nil }); err != nil || !ok || bins == 0 {
 				t.Errorf("%d shards: %d bins, %v, %v", shards, bins, ok, err)
 			}
 		}

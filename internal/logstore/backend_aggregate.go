@@ -26,6 +26,7 @@ type grouping struct {
 	dated bool     // documents without a time have to be left out
 	only  bool     // and there may be some
 	timed bool     // the time is a key
+	least int64    // rows of a group that is wanted
 }
 
 // groupKey is a key. Of a time the bins are width nanoseconds, aligned to offset.
@@ -57,7 +58,7 @@ func (o *outlook) grouping() *grouping {
 	if a == nil || a.UseNull || !o.narrow || !o.clocked() {
 		return nil
 	}
-	g := &grouping{dated: o.bounded()}
+	g := &grouping{dated: o.bounded(), least: a.Least}
 	for _, b := range a.By {
 		k := groupKey{as: b.Column(), column: ofTime}
 		switch {
@@ -566,6 +567,9 @@ func (g *grouping) emit(groups map[string]*totals, odd []*oddGroup, cost *plan.C
 		return emit(&out)
 	}
 	for key, t := range groups {
+		if t.count < g.least {
+			continue
+		}
 		vals = g.values(key, vals[:0])
 		if err := one(t); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"tocsin/internal/query/kql"
 	"tocsin/internal/row"
@@ -305,8 +306,29 @@ func (o *outlook) like(field string, s shape, w *kql.Wildcard) bound {
 	return exactly(column(field) + ":~" + strconv.Quote("(?s)^"+strings.Join(parts, ".*")+"$"))
 }
 
+// comparesTime is the bound of @timestamp < value and @timestamp >= value, where all values are texts of times and
+// the value is a full one: the engine's own time is then that of the document. Filters look at milliseconds.
+func (o *outlook) comparesTime(n *kql.Range) bound {
+	value, ok := n.Value.(*kql.Literal)
+	if !ok || n.Op != kql.LT && n.Op != kql.GTE {
+		return unbounded
+	}
+	at, err := time.Parse(time.RFC3339Nano, value.Text)
+	if err != nil || value.Kind != kql.String || !at.Equal(at.Truncate(time.Millisecond)) || at.Year() < 1700 || at.Year() > 2200 {
+		return unbounded
+	}
+	s, ok := o.shape(clockField)
+	if !ok || !s.only(isTimeText) {
+		return unbounded
+	}
+	return exactly("(_time:" + n.Op.Symbol() + at.UTC().Format("2006-01-02T15:04:05.000000000Z") + " " + isDated + ")")
+}
+
 // compares is the bound of field < value.
 func (o *outlook) compares(name string, n *kql.Range) bound {
+	if name == clockField && o.clocked() {
+		return o.comparesTime(n)
+	}
 	field, s, whole, ok := o.look(name)
 	if !ok || whole {
 		return unbounded

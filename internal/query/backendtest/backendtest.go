@@ -93,6 +93,45 @@ func agree(t *testing.T, reference, backend exec.Backend, text string, b bounds)
 	if strings.Contains(text, " over ") {
 		ways["in the stretches of time that matter"] = exec.Options{CandidateRows: 1}
 	}
+	compare(t, backend, text, b, ways, want)
+	if strings.Contains(text, " over ") {
+		windows(t, reference, backend, text, b)
+	}
+}
+
+// windows compares what a rule is given: each window that is kept, by times as finely as the backend keeps them.
+func windows(t *testing.T, reference, backend exec.Backend, text string, b bounds) {
+	t.Helper()
+	if source, ok := backend.(interface {
+		Precision(ctx context.Context, r plan.Read) (time.Duration, error)
+	}); ok {
+		step, err := source.Precision(t.Context(), plan.Read{TimeField: "@timestamp"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reference = cut{reference, step}
+	}
+	want, err := answer(reference, text, b, exec.Options{Windows: true})
+	if err != nil {
+		t.Fatalf("%s: windows of the rows engine: %v", text, err)
+	}
+	compare(t, backend, text, b, map[string]exec.Options{
+		"windows pushed down": {Windows: true}, "windows on rows": {Windows: true, NoPushDown: true},
+		"windows in the stretches of time that matter": {Windows: true, CandidateRows: 1},
+	}, want)
+}
+
+// cut is a backend whose times are as far apart as those of another.
+type cut struct {
+	exec.Backend
+	step time.Duration
+}
+
+func (c cut) Precision(context.Context, plan.Read) (time.Duration, error) { return c.step, nil }
+
+// compare compares the answers that a backend gives in several ways.
+func compare(t *testing.T, backend exec.Backend, text string, b bounds, ways map[string]exec.Options, want []string) {
+	t.Helper()
 	for way, o := range ways {
 		got, err := answer(backend, text, b, o)
 		if err != nil {

@@ -117,6 +117,7 @@ type env struct {
 	timings  []*timed
 	inner    time.Duration // spent in the stages after the one being timed
 	depth    int
+	step     int64 // how far apart the source's times are at least, in nanoseconds; 0 where windows are judged by each document's own
 }
 
 func (e *env) warn(texts ...string) {
@@ -164,9 +165,14 @@ func (e *env) run(q *plan.Query, last output) error {
 		read.Documents, read.Fields = true, []string{} // the documents are the answer, fields are only for the filter
 	}
 	read.Documents = read.Documents || e.options.Documents && e.depth == 1
-	if read, err = e.narrow(q, e.offer(read)); err != nil {
+	if err := e.precise(q, read); err != nil {
 		return err
 	}
+	reads, err := e.narrow(q, e.offer(read))
+	if err != nil {
+		return err
+	}
+	read = reads[0]
 	pushed, err := e.options.Backend.Plan(e.ctx, read)
 	if err != nil {
 		return err
@@ -213,10 +219,30 @@ func (e *env) run(q *plan.Query, last output) error {
 		if look != nil {
 			return look.run(first)
 		}
-		cost, err := e.options.Backend.Rows(e.ctx, read, pushed, schema, e.counted(first))
-		e.cost.Add(cost)
-		return err
+		for i, part := range reads {
+			if i == 0 {
+				part = read
+			}
+			if err := e.part(q, part, pushed, schema, first); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// part hands the rows of a read to the first stage.
+func (e *env) part(q *plan.Query, read plan.Read, pushed plan.Pushed, schema *row.Schema, first op) error {
+	push := e.counted(first)
+	if tally := e.tally(q, read); tally != nil {
+		done, err := e.tallied(*tally, schema, push)
+		if done || err != nil {
+			return err
+		}
+	}
+	cost, err := e.options.Backend.Rows(e.ctx, read, pushed, schema, push)
+	e.cost.Add(cost)
+	return err
 }
 
 func bounded(r plan.Read) bool { return !r.Earliest.IsZero() || !r.Latest.IsZero() }

@@ -18,7 +18,8 @@ import (
 // Bounds of finding candidates: beyond them all events are read.
 const (
 	candidateKeys  = 10_000    // keys that a filter may name: a list of terms
-	candidateParts = 300       // keys of several fields, or stretches of time, that it may name: clauses
+	candidateParts = 150       // keys of several fields, or stretches of time, that it may name: clusters take 1,024 clauses, a stretch is up to five
+	candidateReads = 32        // reads, one after another in time, that stretches may be named in
 	candidateBins  = 4_000_000 // groups that are looked through for stretches of time
 	candidateRows  = 20_000    // events that are read without looking for stretches of time first
 )
@@ -37,15 +38,17 @@ type stretch struct{ from, to int64 }
 
 // narrow adds to the read of a query that begins with sliding windows which keys, and where they have
 // many events which stretches of time, can hold a window that passes the judges. A source that does
-// not group exactly gets the read as it was.
-func (e *env) narrow(q *plan.Query, read plan.Read) (plan.Read, error) {
+// not group exactly gets the read as it was. Where one filter cannot name all stretches there are several
+// reads, of one stretch of time each, and no document is of two of them.
+func (e *env) narrow(q *plan.Query, read plan.Read) ([]plan.Read, error) {
+	whole := []plan.Read{read}
 	c := q.Candidates()
 	if c == nil || e.options.NoPushDown {
-		return read, nil
+		return whole, nil
 	}
 	for _, b := range c.Aggregate.By {
 		if b.Field.Name == "search" || b.Field.Name == "query" { // a value of these would be read as a filter
-			return read, nil
+			return whole, nil
 		}
 	}
 	if busy, done, err := e.busy(c, read); done || err != nil {
@@ -54,16 +57,125 @@ func (e *env) narrow(q *plan.Query, read plan.Read) (plan.Read, error) {
 	found, rows, err := e.candidates(c, read)
 	switch {
 	case errors.Is(err, errMany) || err == nil && found == nil || len(c.Aggregate.By) > 1 && len(found) > candidateParts:
-		return read, nil
+		return whole, nil
 	case err != nil:
-		return read, fmt.Errorf("find the keys that may have %s: %w", c.Text, err)
+		return nil, fmt.Errorf("find the keys that may have %s: %w", c.Text, err)
 	}
 	if rows > float64(cmp.Or(e.options.CandidateRows, candidateRows)) {
 		if err := e.stretches(c, read, found); err != nil && !errors.Is(err, errMany) {
-			return read, fmt.Errorf("find when keys may have %s: %w", c.Text, err)
+			return nil, fmt.Errorf("find when keys may have %s: %w", c.Text, err)
 		}
 	}
-	return only(read, c.Aggregate.By, found)
+	return e.reads(read, c.Aggregate.By, found)
+}
+
+// reads are those for the rows of candidates.
+func (e *env) reads(read plan.Read, by []pipe.By, found map[string]*candidate) ([]plan.Read, error) {
+	parts, err := apart(read, by, found)
+	if err != nil && !errors.Is(err, errMany) {
+		return nil, err
+	}
+	if len(parts) == 1 {
+		return parts, nil
+	}
+	for _, part := range parts {
+		pushed, err := e.options.Backend.Plan(e.ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		if !pushed.Filter { // what is left of several filters would not be known after them
+			parts = nil
+			break
+		}
+	}
+	if len(parts) > 0 {
+		return parts, nil
+	}
+	for _, f := range found {
+		f.spans = nil
+	}
+	one, err := only(read, by, found)
+	return []plan.Read{one}, err
+}
+
+// apart cuts a read at times between which a filter can name all stretches that candidates have there. It
+// reports errMany where that takes too many reads.
+func apart(read plan.Read, by []pipe.By, found map[string]*candidate) ([]plan.Read, error) {
+	var all []stretch
+	for _, f := range found {
+		all = append(all, f.spans...)
+	}
+	if len(all) <= candidateParts {
+		one, err := only(read, by, found)
+		return []plan.Read{one}, err
+	}
+	for _, f := range found {
+		if len(f.spans) == 0 {
+			return nil, errMany // of all of the time
+		}
+	}
+	slices.SortFunc(all, func(a, b stretch) int { return cmp.Compare(a.from, b.from) })
+	var cuts []int64
+	open, first := []stretch{}, 0 // the stretches of the part, which begins at first
+	for i, s := range all {
+		if len(open) < candidateParts {
+			open = append(open, s)
+			continue
+		}
+		if s.from == all[first].from {
+			return nil, errMany
+		}
+		cuts = append(cuts, s.from)
+		open = slices.DeleteFunc(open, func(o stretch) bool { return o.to <= s.from })
+		// Those that begin at the cut are of the part after it, though some of them were counted before.
+		if open, first = append(open, s), i; len(open) > candidateParts || len(cuts) == candidateReads {
+			return nil, errMany
+		}
+	}
+	low, high := int64(math.MinInt64), int64(math.MaxInt64)
+	if !read.Earliest.IsZero() {
+		low = read.Earliest.UnixNano()
+	}
+	if !read.Latest.IsZero() {
+		high = read.Latest.UnixNano()
+	}
+	var out []plan.Read
+	for i := 0; i <= len(cuts); i++ {
+		from, to := low, high
+		part := read
+		if i > 0 {
+			from = max(low, cuts[i-1])
+			part.Earliest = time.Unix(0, from).UTC()
+		}
+		if i < len(cuts) {
+			to = min(high, cuts[i])
+			part.Latest = time.Unix(0, to).UTC()
+		}
+		if from >= to {
+			continue
+		}
+		of := map[string]*candidate{}
+		for name, f := range found {
+			var spans []stretch
+			for _, s := range f.spans {
+				if s.from < to && s.to > from {
+					spans = append(spans, s)
+				}
+			}
+			if len(spans) > 0 {
+				of[name] = &candidate{keys: f.keys, spans: spans}
+			}
+		}
+		if len(of) == 0 {
+			continue
+		}
+		part, err := only(part, by, of)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, part)
+	}
+	return out, nil
 }
 
 // only adds to a read that nothing but the rows of candidates is wanted.
@@ -80,56 +192,75 @@ func only(read plan.Read, by []pipe.By, found map[string]*candidate) (plan.Read,
 }
 
 // crowds is a backend that can tell when the values of a key have many rows. It calls emit with each
-// value and the start of each such bin, in nanoseconds, and reports false where it cannot tell them all.
+// value, the start of each such bin, in nanoseconds, and how many rows there may be at most, and reports false
+// where it cannot tell them all.
 type crowds interface {
-	Busy(ctx context.Context, r plan.Read, b plan.Busy, emit func(key row.Value, bin int64) error) (bool, plan.Cost, error)
+	Busy(ctx context.Context, r plan.Read, b plan.Busy, emit func(key row.Value, bin, rows int64) error) (bool, plan.Cost, error)
 }
 
 // busy is narrow by the first key and the times when it has many rows, which is the quickest way where
 // there are many keys and few of them pass.
-func (e *env) busy(c *plan.Candidates, read plan.Read) (plan.Read, bool, error) {
+func (e *env) busy(c *plan.Candidates, read plan.Read) ([]plan.Read, bool, error) {
 	backend, ok := e.options.Backend.(crowds)
 	ask := c.Busy()
 	if !ok || ask == nil {
-		return read, false, nil
+		return nil, false, nil
 	}
 	found := map[string]*candidate{}
-	whole, cost, err := backend.Busy(e.ctx, read, *ask, func(key row.Value, bin int64) error {
+	bins := map[string]map[int64]int64{}
+	held := 0
+	defer func() { e.memory.release(held) }()
+	whole, cost, err := backend.Busy(e.ctx, read, *ask, func(key row.Value, bin, rows int64) error {
 		if key.Kind() == row.String && key.Str() == "" {
 			return errMany
 		}
 		name := keyOf([]row.Value{key})
-		f := found[name]
-		if f == nil {
+		if found[name] == nil {
 			if len(found) == candidateKeys {
 				return errMany
 			}
-			f = &candidate{keys: []row.Value{key.Own()}}
-			found[name] = f
+			found[name] = &candidate{keys: []row.Value{key.Own()}}
+			bins[name] = map[int64]int64{}
 		}
-		length := int64(ask.Bin)
-		f.spans = append(f.spans, stretch{bin - length, bin + 2*length})
-		return nil
+		bins[name][bin] = rows
+		held += 40
+		return e.memory.hold("stats over", 40)
 	})
 	e.cost.Add(cost)
 	switch {
 	case errors.Is(err, errMany) || err == nil && !whole:
-		return read, false, nil
+		return nil, false, nil
 	case err != nil:
-		return read, false, fmt.Errorf("find when keys have many rows: %w", err)
+		return nil, false, fmt.Errorf("find when keys have many rows: %w", err)
 	}
-	total := 0
-	for _, f := range found {
-		f.spans = joined(f.spans)
-		total += len(f.spans)
-	}
-	if total > candidateParts {
-		for _, f := range found {
-			f.spans = nil
+	for name, f := range found {
+		if f.spans = crowded(c, ask, bins[name]); len(f.spans) == 0 {
+			delete(found, name)
 		}
 	}
-	read, err = only(read, c.Aggregate.By[:1], found)
-	return read, true, err
+	reads, err := e.reads(read, c.Aggregate.By[:1], found)
+	return reads, true, err
+}
+
+// crowded are the stretches of time in which a key may have a window that passes, of the bins in which it has many
+// rows. A window touches two neighbouring bins at most; of one that was not told it has fewer rows than many.
+func crowded(c *plan.Candidates, ask *plan.Busy, bins map[int64]int64) (spans []stretch) {
+	length := int64(ask.Bin)
+	for bin, rows := range bins {
+		beside := func(bin int64) float64 {
+			if n, told := bins[bin]; told {
+				return float64(rows + n)
+			}
+			return float64(rows + ask.Least - 1)
+		}
+		if c.Passes(beside(bin - length)) {
+			spans = append(spans, stretch{bin - length, bin + length})
+		}
+		if c.Passes(beside(bin + length)) {
+			spans = append(spans, stretch{bin, bin + 2*length})
+		}
+	}
+	return joined(spans)
 }
 
 // candidates are the keys all of whose rows together pass, and how many rows they have; found is nil
@@ -184,6 +315,11 @@ func (e *env) stretches(c *plan.Candidates, read plan.Read, found map[string]*ca
 	if err != nil {
 		return err
 	}
+	var untold reach // of a bin of too few rows to come
+	if ask := c.Busy(); ask != nil {
+		a.Least = ask.Least
+		untold = reach{value: float64(ask.Least - 1), rows: float64(ask.Least - 1)}
+	}
 	read.Aggregate = &a
 	byKey := map[string]map[int64]reach{}
 	n := 0
@@ -208,22 +344,24 @@ func (e *env) stretches(c *plan.Candidates, read plan.Read, found map[string]*ca
 	if err != nil || !grouped {
 		return err
 	}
-	total := 0
 	spans := map[string][]stretch{}
 	for k, bins := range byKey {
 		for t, g := range bins {
 			if g.passes(c) {
 				spans[k] = append(spans[k], stretch{t, t + c.Length})
 			}
-			if next, ok := bins[t+c.Length]; ok && g.with(next, c).passes(c) {
+			next, told := bins[t+c.Length]
+			if !told {
+				next = untold
+			}
+			if g.with(next, c).passes(c) {
 				spans[k] = append(spans[k], stretch{t, t + 2*c.Length})
+			}
+			if _, told := bins[t-c.Length]; !told && g.with(untold, c).passes(c) {
+				spans[k] = append(spans[k], stretch{t - c.Length, t + c.Length})
 			}
 		}
 		spans[k] = joined(spans[k])
-		total += len(spans[k])
-	}
-	if total > candidateParts {
-		return errMany
 	}
 	for k, f := range found {
 		if f.spans = spans[k]; len(f.spans) == 0 {

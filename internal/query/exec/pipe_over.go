@@ -18,6 +18,7 @@ type overOp struct {
 	link
 	env    *env
 	length int64
+	step   int64 // times are cut to whole steps of the source's; 0 leaves them
 	by     *grouper
 	aggs   *aggregators
 	time   int
@@ -60,7 +61,7 @@ func (o *keepOp) flush() error { return nil }
 
 func (b *builder) over(p *pipe.Stats, judges []*plan.Step) (op, *row.Schema, error) {
 	length, _ := p.Over.Fixed()
-	o := &overOp{env: b.env, length: int64(length), by: b.grouper(p.By, p.UseNull), aggs: b.aggregators(p.Aggs), byKey: map[string]*overKey{}, kept: &keepOp{}}
+	o := &overOp{env: b.env, length: int64(length), step: b.env.step, by: b.grouper(p.By, p.UseNull), aggs: b.aggregators(p.Aggs), byKey: map[string]*overKey{}, kept: &keepOp{}}
 	o.time = b.timeSlot()
 	columns := windowColumns(p)
 	windows := row.NewSchema(columns...)
@@ -133,6 +134,9 @@ func (o *overOp) push(r *row.Row) error {
 	if !ok {
 		o.late++
 		return nil
+	}
+	if o.step > 0 {
+		t -= ((t % o.step) + o.step) % o.step
 	}
 	o.seq++
 	return o.by.each(r, func(key []byte, values []row.Value) error {

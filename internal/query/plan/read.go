@@ -35,6 +35,8 @@ type Aggregate struct {
 	By      []pipe.By
 	Aggs    []pipe.Aggregate
 	UseNull bool
+	// Least is how many rows a group has that is wanted; those of fewer may come too.
+	Least int64
 }
 
 // Top are the first Limit rows by Keys; rows equal in all keys keep the source's order. Nulls come last.
