@@ -173,12 +173,18 @@ func (f *Forecaster) backtest(ctx context.Context, a Ask) (*Backtest, error) {
 	if t.said.escalates {
 		b.Exact, b.Reasons = false, append(b.Reasons, "escalation of its route: what is said again where nobody takes it up is not counted")
 	}
+	if t.said.owes {
+		b.Exact, b.Reasons = false, append(b.Reasons, reasonOwed)
+	}
 	// What waits when the time ends is said in the end: a week's forecast counts all that the week brought.
 	t.said.until(b.To.Add(farAfter))
 	b.Warnings, b.Searches, b.Threshold, b.Misses, b.MissesFrom = outcome.Warnings, outcome.Searches, outcome.Threshold, outcome.Misses, outcome.MissesFrom
 	t.sumUp(b)
 	return b, nil
 }
+
+// reasonOwed is said of a backtest in which a repeat was kept back.
+const reasonOwed = "what was to be said again while its channel had no room or was quiet: it is counted when its alert grows again"
 
 // farAfter is how long after its end the messages of a time are followed, which no route makes wait so long.
 const farAfter = 7 * 24 * time.Hour

@@ -42,6 +42,9 @@ type messages struct {
 	repeats bool
 	// escalates says the same of a route that escalates.
 	escalates bool
+	// owes says that something was to be said again when it could not be: when it can, and whether it is over by then, is
+	// not followed.
+	owes bool
 }
 
 // standing is what became of an alert.
@@ -94,7 +97,11 @@ func (m *messages) take(now time.Time, alerts []alert.Alert, each func(a *alert.
 
 // again says once more an alert that still goes on, where its channel has room.
 func (m *messages) again(now time.Time, a *alert.Alert, stands *standing, v policy.Verdict) {
-	if a.Again <= stands.again || v.Kept != policy.Said || !m.policy.Again(now, v, m.of(now, v.Channel, v.Rate())) {
+	if a.Again <= stands.again || a.Held != nil || v.Kept != policy.Said && v.Kept != policy.Silenced {
+		return
+	}
+	if v.Kept == policy.Silenced || !m.policy.Again(now, v, m.of(now, v.Channel, v.Rate())) {
+		m.owes = true
 		return
 	}
 	stands.again = a.Again

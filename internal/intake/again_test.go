@@ -8,6 +8,8 @@ import (
 
 	"tocsin/internal/alert"
 	"tocsin/internal/notice"
+	"tocsin/internal/policy"
+	"tocsin/internal/tuning"
 )
 
 func TestWhatStillGoesOnIsSaidAgainOnceEachTime(t *testing.T) {
@@ -112,4 +114,49 @@ func TestWhatWasKeptBackWhenItWasToBeSaidAgainIsSaidLater(t *testing.T) {
 			t.Errorf("messages: %+v", all)
 		}
 	})
+}
+
+// TestWhatHadNoRoomToBeSaidAgainIsSaidWhenThereIs: nothing of the alert changes any more.
+func TestWhatHadNoRoomToBeSaidAgainIsSaidWhenThereIs(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after func(h *house, a alert.Alert) // the repeat was kept back
+		want  int
+	}{
+		{"it goes on", func(*house, alert.Alert) {}, 3},
+		{"it is over by then", func(h *house, a alert.Alert) {
+			a.Ended, a.Updated = time.Now(), time.Now()
+			h.take(a)
+		}, 2},
+		{"somebody has taken it up by then", func(h *house, a alert.Alert) {
+			h.handle(a, tuning.Acknowledge)
+		}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				channel := &channel{}
+				o := byRule()
+				o.Rate = policy.Rate{Count: 2, Per: time.Hour}
+				h := newHouse(t, t.TempDir(), channel, o)
+				defer h.db.Close()
+				h.run(4*time.Hour, func(context.Context) {
+					a, b := one("r", 1), one("other", 2)
+					h.take(a)
+					time.Sleep(70 * time.Minute)
+					h.take(b) // the channel's only message of an hour but for digests
+					time.Sleep(10 * time.Minute)
+					a.Again, a.Updated = 1, time.Now()
+					h.take(a)
+					time.Sleep(20 * time.Minute)
+					want(t, len(channel.all()), 2)
+					c.after(h, a)
+				})
+				all := channel.all()
+				want(t, len(all), c.want)
+				if c.want == 3 && !all[2].Repeat {
+					t.Errorf("the last message: %+v", all[2])
+				}
+			})
+		})
+	}
 }

@@ -62,6 +62,9 @@ func (i *Intake) commit(ctx context.Context, b alert.Batch, contents []ledger.Co
 		if err := c.flush(); err != nil {
 			return err
 		}
+		if err := c.repay(); err != nil {
+			return err
+		}
 		if err := c.escalations(); err != nil {
 			return err
 		}
@@ -118,7 +121,7 @@ func (c *commit) soonest() (time.Time, error) {
 	if err != nil {
 		return next, err
 	}
-	for _, of := range []func() (time.Time, error){c.nextTurn, c.nextEscalation} {
+	for _, of := range []func() (time.Time, error){c.nextTurn, c.nextEscalation, c.nextOwed} {
 		at, err := of()
 		if err != nil {
 			return next, err
@@ -199,7 +202,7 @@ func (c *commit) add(a ledger.Content, v policy.Verdict) error {
 // alone is the notice of one alert as its route words it.
 func (c *commit) alone(key notice.Key, v policy.Verdict, a *alert.Alert) notice.Notice {
 	n := notice.Alone(key, v.Channel, a)
-	n.Prefix = c.prefix
+	n.Prefix, n.Rate = c.prefix, limit(v.Rate())
 	if n.Template = c.policy.Template(v.Path); n.Template != "" {
 		n.Fill([]alert.Alert{*a})
 	}
@@ -341,7 +344,7 @@ func (c *commit) post(g *policy.Group) error {
 	if _, err := ledger.Assign(c.tx, g.Key, key, 1, true, why); err != nil {
 		return err
 	}
-	n := notice.Notice{Key: key, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix, Template: c.policy.Template(g.Path)}
+	n := notice.Notice{Key: key, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix, Template: c.policy.Template(g.Path), Rate: limit(g.Rate)}
 	if err := c.fill(&n); err != nil {
 		return err
 	}
@@ -447,7 +450,7 @@ func (c *commit) stepDigest(d *policy.Digest) error {
 	case policy.ActPost:
 		n := notice.Notice{
 			Key: d.Key, Revision: 1, Channel: d.Channel, Kind: notice.KindDigest, Prefix: c.prefix,
-			Note: note(d),
+			Note: note(d), Rate: limit(d.Rate),
 		}
 		if err := c.fill(&n); err != nil {
 			return err
@@ -474,6 +477,9 @@ func note(d *policy.Digest) string {
 	}
 	return strings.Join(parts, " ")
 }
+
+// limit is a rate as a notice carries it.
+func limit(r policy.Rate) notice.Rate { return notice.Rate{Count: r.Count, Per: r.Per} }
 
 // words writes a rate as a person says it.
 func words(r policy.Rate) string {
@@ -505,7 +511,7 @@ func (c *commit) repeat(g *policy.Group) error {
 	}
 	n := notice.Notice{
 		Key: g.Live, Revision: 1, Channel: g.Channel, Kind: notice.KindAlert, GroupBy: g.By, Prefix: c.prefix, Repeat: true, Count: count,
-		Template: c.policy.Template(g.Path),
+		Template: c.policy.Template(g.Path), Rate: limit(g.Rate),
 	}
 	for k := range alerts {
 		a := &alerts[k]

@@ -57,7 +57,7 @@ CREATE TABLE escalated (
 	key    TEXT NOT NULL,
 	PRIMARY KEY (notice, grp, key)
 );
-`}}
+`}, owedMigration}
 
 // open reads and writes the open groups and digests within one commit. Only what the commit touches is
 // read, so that the cost of a batch does not grow with all that is open.
