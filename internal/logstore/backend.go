@@ -316,3 +316,20 @@ func both(a, b string) string {
 	}
 	return a + " " + b
 }
+
+// timeRange tells people the range of a request.
+func (o *outlook) timeRange() string {
+	if !o.clocked() || !o.bounded() {
+		return ""
+	}
+	text := " _time:["
+	if o.read.Earliest.IsZero() {
+		text += strconv.FormatInt(math.MinInt64, 10)
+	} else {
+		text += o.read.Earliest.UTC().Format("2006-01-02T15:04:05.999999999Z")
+	}
+	if o.read.Latest.IsZero() {
+		return text + ",...)"
+	}
+	return text + "," + o.read.Latest.UTC().Format("2006-01-02T15:04:05.999999999Z") + ")"
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -582,21 +581,4 @@ func (g *grouping) emit(groups map[string]*totals, odd []*oddGroup, cost *plan.C
 		}
 	}
 	return nil
-}
-
-// timeRange tells people the range of a request.
-func (o *outlook) timeRange() string {
-	if !o.clocked() || !o.bounded() {
-		return ""
-	}
-	text := " _time:["
-	if o.read.Earliest.IsZero() {
-		text += strconv.FormatInt(math.MinInt64, 10)
-	} else {
-		text += o.read.Earliest.UTC().Format("2006-01-02T15:04:05.999999999Z")
-	}
-	if o.read.Latest.IsZero() {
-		return text + ",...)"
-	}
-	return text + "," + o.read.Latest.UTC().Format("2006-01-02T15:04:05.999999999Z") + ")"
 }
