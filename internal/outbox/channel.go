@@ -81,8 +81,15 @@ func (r *Reader) Channels(ctx context.Context, now time.Time) (out map[string]*C
 	return out, nil
 }
 
+// countChannels counts by indices alone, however many notices were said.
 func countChannels(tx *store.Tx, out map[string]*Channel) error {
-	return tx.Query(func(r *sql.Rows) error {
+	of := func(name string) *Channel {
+		if out[name] == nil {
+			out[name] = &Channel{Name: name}
+		}
+		return out[name]
+	}
+	count := func(r *sql.Rows) error {
 		var (
 			name  string
 			state State
@@ -91,12 +98,7 @@ func countChannels(tx *store.Tx, out map[string]*Channel) error {
 		if err := r.Scan(&name, &state, &n); err != nil {
 			return err
 		}
-		c := out[name]
-		if c == nil {
-			c = &Channel{Name: name}
-			out[name] = c
-		}
-		switch state {
+		switch c := of(name); state {
 		case Queued:
 			c.Queued = n
 		case Sending:
@@ -108,7 +110,17 @@ func countChannels(tx *store.Tx, out map[string]*Channel) error {
 		case Said:
 		}
 		return nil
-	}, `SELECT channel, state, COUNT(*) FROM notices GROUP BY channel, state`)
+	}
+	for _, query := range []string{
+		`SELECT channel, 'said', 0 FROM notices WHERE posted_at > 0 GROUP BY channel`,
+		`SELECT channel, state, COUNT(*) FROM notices WHERE state IN ('queued', 'sending', 'doubt') GROUP BY channel, state`,
+		`SELECT channel, state, COUNT(*) FROM notices WHERE state = 'failed' GROUP BY channel, state`,
+	} {
+		if err := tx.Query(count, query); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Posted is how many messages were posted in a channel since then, and how many more wait to be.

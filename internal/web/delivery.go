@@ -1,7 +1,11 @@
 package web
 
 import (
+	"context"
+	"maps"
 	"net/http"
+	"slices"
+	"time"
 
 	"tocsin/internal/alert"
 	"tocsin/internal/ledger"
@@ -17,8 +21,40 @@ type delivery struct {
 	Counts []count
 	Seen   int
 	Depth  outbox.Depth
+	Ways   []way
 	Alerts []Row
 	More   bool
+}
+
+// way is how saying things goes in one channel.
+type way struct {
+	outbox.Channel
+	State  string // ok, pending, failing
+	Answer string // the service's last word that was not yes
+}
+
+// ways are the channels that have messages, by name.
+func (w *Web) ways(ctx context.Context) ([]way, error) {
+	all, err := w.outbox.Channels(ctx, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	var out []way
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		c := *all[name]
+		one := way{Channel: c, State: "ok", Answer: c.Waits}
+		switch {
+		case c.Refused != "" && (c.Last == nil || c.RefusedAt.After(c.Last.PostedAt)):
+			one.State, one.Answer = "failing", c.Refused
+		case c.Waits != "" || c.Doubt > 0 || c.Until.After(time.Now()):
+			one.State = "pending"
+		}
+		if one.Answer == "" {
+			one.Answer = c.Refused
+		}
+		out = append(out, one)
+	}
+	return out, nil
 }
 
 type count struct {
@@ -39,6 +75,10 @@ func (w *Web) delivery(rw http.ResponseWriter, r *http.Request) {
 		page.Counts = append(page.Counts, count{Fate: f, N: counts.ByFate[f]})
 	}
 	if page.Depth, err = w.outbox.Depth(r.Context()); err != nil {
+		w.broken(rw, r, err)
+		return
+	}
+	if page.Ways, err = w.ways(r.Context()); err != nil {
 		w.broken(rw, r, err)
 		return
 	}
