@@ -8,14 +8,14 @@ const base = process.env.TOCSIN_URL;
 const bar = [...(await (await fetch(base, {headers: {Accept: 'text/html'}})).text()).matchAll(/<li><a href="(\/[a-z]+)"/g)].map(m => m[1]).filter(path => path !== '/search');
 assert.ok(bar.length >= 2, `the bar leads to ${bar}`);
 
-for (const path of [...bar, '/no-such-page']) {
-	const name = path.slice(1);
+for (const path of [...bar, '/rules/kibana', '/no-such-page']) {
+	const name = path.slice(1), picture = name.replaceAll('/', '-');
 	for (const theme of ['light', 'dark']) {
 		test(`axe finds no serious problem: ${name}, ${theme}`, async t => {
 			const {page} = await browse(t, base, {colorScheme: theme});
 			await page.goto(base + name);
 			await page.waitForSelector('h1');
-			await screen(page, name);
+			await screen(page, picture);
 			await audit(page);
 		});
 	}
@@ -23,7 +23,7 @@ for (const path of [...bar, '/no-such-page']) {
 		const {page} = await browse(t, base, {viewport: {width: 390, height: 844}});
 		await page.goto(base + name);
 		await page.waitForSelector('h1');
-		await screen(page, `${name}-phone`);
+		await screen(page, `${picture}-phone`);
 		const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 		assert.ok(wide <= 0, `the page is ${wide} pixels too wide`);
 	});
