@@ -81,7 +81,7 @@ func (c *commit) stepEscalation(e *policy.Escalating) error {
 		}
 		return nil
 	case policy.ActPost:
-		if err := c.sayEscalation(e, step); err != nil {
+		if err := c.sayEscalation(e, step, rate); err != nil {
 			return err
 		}
 	default:
@@ -89,8 +89,8 @@ func (c *commit) stepEscalation(e *policy.Escalating) error {
 	return c.keepEscalation(e)
 }
 
-// sayEscalation says once more what a message says, to whom a step names.
-func (c *commit) sayEscalation(e *policy.Escalating, step policy.Escalation) error {
+// sayEscalation says once more what a message says, to whom a step names, in a channel with a rate.
+func (c *commit) sayEscalation(e *policy.Escalating, step policy.Escalation, rate policy.Rate) error {
 	n, _, ok, err := outbox.Get(c.tx, e.Notice)
 	if err != nil || !ok {
 		return err
@@ -98,6 +98,7 @@ func (c *commit) sayEscalation(e *policy.Escalating, step policy.Escalation) err
 	if err := c.fill(&n); err != nil {
 		return err
 	}
+	n.Rate = limit(rate)
 	n.Key, n.Revision, n.Channel, n.Repeat, n.Plain, n.Thread = policy.EscalationKey(e), 1, step.Channel, false, false, nil
 	n.Kind = notice.KindAlert
 	n.Escalation = &notice.Escalation{Mentions: step.Mentions, Step: e.Step, After: c.now.Sub(e.Since).Round(time.Second)}

@@ -34,6 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type channel struct {
 	mu      sync.Mutex
 	said    []*message
+	beside  []message // what was added to messages, one for each post
 	edits   int
 	webhook bool
 	down    bool
@@ -61,6 +62,19 @@ func (c *channel) Post(_ context.Context, n notice.Notice) (notice.Receipt, erro
 		return notice.Receipt{Channel: n.Channel, At: time.Now()}, nil
 	}
 	return notice.Receipt{Channel: n.Channel, TS: fmt.Sprint(len(c.said)), At: time.Now()}, nil
+}
+
+// Attach adds to a message what stands beside it.
+func (c *channel) Attach(_ context.Context, n notice.Notice, _ notice.Receipt, first bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(n.Thread) > 0 {
+		c.beside = append(c.beside, message{n, time.Now()})
+	}
+	if first && len(n.Items) == 1 && n.Items[0].Chart != nil {
+		c.beside = append(c.beside, message{n, time.Now()})
+	}
+	return nil
 }
 
 func (c *channel) Edit(_ context.Context, n notice.Notice, r notice.Receipt) error {
@@ -145,7 +159,7 @@ func newHouseOf(t testing.TB, dir string, c *channel, o policy.Options, sources 
 	log := slog.New(slog.DiscardHandler)
 	rules, err := policy.New(o)
 	must()
-	h.outbox, err = outbox.New(outbox.Options{DB: h.db, Sender: c, Pace: 0, Log: log})
+	h.outbox, err = outbox.New(outbox.Options{DB: h.db, Sender: c, Pace: 0, Log: log, Attach: c.Attach})
 	must()
 	options := intake.Options{DB: h.db, Policy: rules, Sources: sources, Wake: h.outbox.Wake, Edits: c.Edits, Log: log}
 	if reporting != nil {
@@ -350,7 +364,13 @@ func rateHolds(t *testing.T, c *channel, most int, per time.Duration) {
 	for _, m := range c.all() {
 		at[m.Channel] = append(at[m.Channel], m.at)
 	}
+	c.mu.Lock()
+	for _, m := range c.beside {
+		at[m.Channel] = append(at[m.Channel], m.at)
+	}
+	c.mu.Unlock()
 	for name, times := range at {
+		slices.SortFunc(times, time.Time.Compare)
 		for i := range times {
 			if j := i + most; j < len(times) && times[j].Sub(times[i]) < per {
 				t.Errorf("%s got %d messages within %s", name, most+1, times[j].Sub(times[i]))

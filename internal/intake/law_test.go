@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -79,6 +80,9 @@ func (s script) live(t *testing.T, rt *rapid.T) (out life) {
 				a.Ongoing = dice.IntN(4) == 0
 				if dice.IntN(3) == 0 {
 					a.Tags = []string{"audit"}
+				}
+				if len(batch)%2 == 0 { // with a picture beside it
+					a.Document = json.RawMessage(`{"tocsin":{"series":{"title":"count","points":[[1774425600000,3],[1774425900000,12]]}}}`)
 				}
 				batch = append(batch, a)
 				taken[a.ID] = time.Now()

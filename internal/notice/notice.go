@@ -72,8 +72,16 @@ type Notice struct {
 	// ThreadMore is how many more are new.
 	ThreadMore int `json:"thread_more,omitempty"`
 
+	// Rate is how much its channel may get; the zero Rate is no limit.
+	Rate Rate `json:"rate,omitzero"`
 	// Plain asks for text alone, shortened: the service refused the full layout.
 	Plain bool `json:"plain,omitempty"`
+}
+
+// Rate is a number of messages in a time.
+type Rate struct {
+	Count int           `json:"count"`
+	Per   time.Duration `json:"per"`
 }
 
 // Item is one alert as a message names it.

@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,4 +62,52 @@ func TestWhatStandsBesideAMessageComesAfterIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is added to messages counts for the rate of its channel, and gets only what the rate has to spare.
+func TestWhatIsAddedToMessagesKeepsToTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := openDB(t, t.TempDir())
+		defer db.Close()
+		s := &service{}
+		added := map[string]int{}
+		attach := func(_ context.Context, n notice.Notice, _ notice.Receipt, _ bool) error {
+			added[n.Channel]++
+			return nil
+		}
+		charted := func(key, channel string, most int) notice.Notice {
+			n := note(key, channel)
+			n.Items, n.Rate = []notice.Item{{Chart: &notice.Chart{}}}, notice.Rate{Count: most, Per: time.Hour}
+			return n
+		}
+		traffic := func(channel string) int {
+			var posted []time.Time
+			err := db.View(context.Background(), func(tx *store.Tx) (err error) {
+				posted, _, err = outbox.Traffic(tx, channel, time.Now().Add(-time.Hour))
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return len(posted)
+		}
+		for restart := range 2 { // what was added is known after a restart
+			go func() {
+				for k := range 4 {
+					for channel, most := range map[string]int{"#two": 2, "#six": 6, "#off": 0} {
+						put(t, db, charted(fmt.Sprint(channel, restart, k), channel, most))
+					}
+					time.Sleep(time.Minute)
+				}
+			}()
+			running(t, outbox.Options{DB: db, Sender: s, Attach: attach, Pace: time.Second}, 10*time.Minute)
+		}
+		want := map[string]int{"#six": 2, "#off": 8}
+		if diff := cmp.Diff(want, added); diff != "" {
+			t.Errorf("added: %s", diff)
+		}
+		if two, six := traffic("#two"), traffic("#six"); two != 8 || six != 8+2 {
+			t.Errorf("%d and %d messages count", two, six)
+		}
+	})
 }

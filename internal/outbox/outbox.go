@@ -88,6 +88,12 @@ CREATE TABLE turns (
 	seq     BIGINT NOT NULL, -- of the channel's notices that are sending, those before it are said and those after it are not
 	at      BIGINT NOT NULL
 );
+`}, {ID: "outbox/4", SQL: `
+CREATE TABLE besides (
+	channel TEXT NOT NULL,
+	at      BIGINT NOT NULL -- by when it was added to a message
+);
+CREATE INDEX besides_at ON besides (channel, at);
 `}}
 
 // State is where a notice stands.
@@ -165,7 +171,8 @@ func Traffic(tx *store.Tx, channel string, since time.Time) (posted []time.Time,
 		}
 		posted = append(posted, store.Time(at))
 		return nil
-	}, `SELECT posted_at FROM notices WHERE channel = ? AND posted_at > 0 AND posted_at > ? ORDER BY posted_at`, channel, store.Micros(since))
+	}, `SELECT posted_at AS at FROM notices WHERE channel = ? AND posted_at > 0 AND posted_at > ?
+		UNION ALL SELECT at FROM besides WHERE channel = ? AND at > ? ORDER BY at`, channel, store.Micros(since), channel, store.Micros(since))
 	if err == nil {
 		err = tx.Row(`SELECT COUNT(*) FROM notices WHERE state IN ('queued', 'sending', 'doubt') AND channel = ? AND (said_revision = 0 OR anew = 1)`,
 			[]any{channel}, &unsaid)

@@ -289,7 +289,10 @@ func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err erro
 		var tasks []task
 		now, clock := time.Now(), o.clock()
 		err = o.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) (err error) {
-			if err := o.settle(tx, results, now); err != nil || n == 0 {
+			if err := o.settle(tx, results, now); err != nil {
+				return err
+			}
+			if err := o.allowBeside(tx, results, now); err != nil || n == 0 {
 				return err
 			}
 			if tasks, err = lease(tx, channel, n, now, clock); err == nil && o.inTurn(channel) && len(tasks) > 0 {

@@ -24,6 +24,8 @@ type result struct {
 	untouched bool
 	receipt   notice.Receipt
 	err       error
+	// beside is until when what stands beside its message may be added; zero for nothing.
+	beside time.Time
 }
 
 // settle writes what came of tasks.
