@@ -123,13 +123,18 @@ func (b *bench) start(ctx context.Context, dir, slack string) error {
 		return err
 	}
 	b.base = "http://" + address + "/"
-	return b.until(ctx, "it serves", func() (bool, error) {
+	err = b.until(ctx, "it serves", func() (bool, error) {
 		resp, err := b.client.Get(b.base + "healthz")
 		if err != nil {
 			return false, nil //nolint:nilerr // it is not up yet
 		}
 		return resp.StatusCode == http.StatusOK, resp.Body.Close()
 	})
+	if err != nil {
+		_, stopped := b.process.Stop()
+		return errors.Join(b.process.Explain(err), stopped)
+	}
+	return nil
 }
 
 // until waits for what holds soon.

@@ -101,7 +101,7 @@ for (const part of document.querySelectorAll('[data-forecast]')) {
 const results = {yes: 'good', no: 'bad', note: ''};
 
 const clauses = list => el('ul', {}, list.map(c => el('li', {}, el('span', {class: `badge ${c.matches ? 'good' : 'bad'}`}, c.matches ? 'true' : 'false'),
-	' ', el('code', {}, c.text), c.has ? ` (the document has ${c.has})` : null, c.parts?.length ? clauses(c.parts) : null)));
+	' ', el('code', {}, c.text), c.has ? ` (${c.has})` : null, c.parts?.length ? clauses(c.parts) : null)));
 
 for (const part of document.querySelectorAll('[data-whynot]')) {
 	const out = part.querySelector('[data-whynot-out]');
