@@ -199,10 +199,10 @@ func (q *Query) lint(fields []string) []Warning {
 	var out []Warning
 	text := q.plan.Tree.Filter.String()
 	if len(q.plan.Filter.Subs) > 0 {
-		return nil
+		return q.never()
 	}
 	for _, w := range kql.Lint(text, q.plan.Filter.Tree, fields) {
 		out = append(out, Warning{Text: text, Start: w.Place.Start, End: w.Place.End, Message: w.Message, Hint: w.Hint})
 	}
-	return out
+	return append(out, q.never()...)
 }
