@@ -140,8 +140,11 @@ func (s *forecasts) ask(ctx context.Context, in *BacktestRequest) (a forecast.As
 			text = otherwise
 		}
 		t, err := query.ParseMoment(text, now)
-		if err != nil {
+		switch {
+		case err != nil:
 			err = &forecast.InputError{Err: fmt.Errorf("%s %q: %w", name, text, err)}
+		case t.Year() < 1990: // a number alone is seconds since 1970
+			err = &forecast.InputError{Err: fmt.Errorf("%s %q is %s: for days back write -14d", name, text, t.Format(time.DateTime))}
 		}
 		return t, err
 	}

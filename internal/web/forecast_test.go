@@ -111,6 +111,7 @@ func TestBacktestsOverHTTP(t *testing.T) {
 		`"sentence":"over 1 day: 1 kept, 0 lost, 1 new; 1 Slack message as before"`, `"same":1,"gained":1,"lost":0`)
 	asked(t, h, "POST", path, `{"rule":"brute","from":"soon"}`, 400, `from \"soon\"`)
 	asked(t, h, "POST", path, `{"rule":"brute","from":"now","to":"-1d"}`, 400, "is not before")
+	asked(t, h, "POST", path, `{"rule":"brute","from":"14"}`, 400, `from \"14\" is 1970-01-01 00:00:14: for days back write -14d`)
 	asked(t, h, "POST", path, `{"rule":"nobody"}`, 404, "nobody")
 	asked(t, h, "POST", path, `{}`, 400, "write rule or content")
 	asked(t, h, "POST", path, `{"content":"serch: x"}`, 400, `did you mean`, `"problems":[`)
