@@ -25,7 +25,7 @@ type Section struct {
 const Kept = hidden
 
 // SectionNames are the sections that may be set elsewhere than in the file.
-var SectionNames = []string{"sources", "detections", "slack", "notify", "route"}
+var SectionNames = []string{"sources", "detections", "slack", "notify", "route", "time_intervals", "maintenance_windows", "inhibit_rules", "digests"}
 
 // sectionRoot begins the name of the file in places within a section.
 const sectionRoot = "settings/"
@@ -51,6 +51,14 @@ func (c *Config) Sets(section string) bool {
 		return len(c.Notify) > 0
 	case "route":
 		return c.Route.Channel != "" || len(c.Route.Routes) > 0
+	case "time_intervals":
+		return len(c.TimeIntervals) > 0
+	case "maintenance_windows":
+		return len(c.Maintenance) > 0
+	case "inhibit_rules":
+		return len(c.Inhibit) > 0
+	case "digests":
+		return len(c.Digests) > 0
 	}
 	return false
 }
@@ -84,6 +92,18 @@ func (c *Config) With(sections []Section) (*Config, error) {
 	}
 	if has("route") {
 		out.Route = parsed.Route
+	}
+	if has("time_intervals") {
+		out.TimeIntervals = parsed.TimeIntervals
+	}
+	if has("maintenance_windows") {
+		out.Maintenance = parsed.Maintenance
+	}
+	if has("inhibit_rules") {
+		out.Inhibit = parsed.Inhibit
+	}
+	if has("digests") {
+		out.Digests = parsed.Digests
 	}
 	out.WriteBack, out.Warnings, out.places = parsed.WriteBack, parsed.Warnings, parsed.places
 	return &out, nil

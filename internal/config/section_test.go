@@ -112,3 +112,30 @@ func TestWithKeepsWhatWasSetOtherwise(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestCalendarsWindowsAndDigestsAreSetBesideTheFile(t *testing.T) {
+	c, err := Parse("tocsin.yaml", []byte("slack: {bot_token: b, channel: \"#a\"}\ninhibit_rules: [{name: file, source_match: 'a: 1', target_match: 'b: 1'}]\n"), environment(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := c.With([]Section{
+		{Name: "time_intervals", Text: "time_intervals: [{name: nights, time_intervals: [{times: [{start_time: \"20:00\", end_time: \"24:00\"}]}]}]"},
+		{Name: "maintenance_windows", Text: "maintenance_windows: [{name: patching, match: 'a: 1', time_intervals: [nights]}]"},
+		{Name: "inhibit_rules", Text: "inhibit_rules: [{name: browser, source_match: 'a: 1', target_match: 'b: 1'}]"},
+		{Name: "digests", Text: "digests: [{every: hourly}]"},
+		{Name: "route", Text: "route: {routes: [{match: 'severity: low', mute_time_intervals: [nights]}]}"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(with.TimeIntervals) != 1 || len(with.Maintenance) != 1 || len(with.Digests) != 1 || with.Digests[0].Channel != "#a" || len(with.Route.Routes[0].MuteTimeIntervals) != 1 {
+		t.Errorf("%+v", with)
+	}
+	if len(with.Inhibit) != 1 || with.Inhibit[0].Name != "file" {
+		t.Errorf("what the file sets does not win: %+v", with.Inhibit)
+	}
+	_, err = c.With([]Section{{Name: "maintenance_windows", Text: "maintenance_windows: [{name: patching, time_intervals: [none]}]"}})
+	if err == nil || !strings.Contains(err.Error(), "settings/maintenance_windows:1:") {
+		t.Errorf("a calendar there is not: %v", err)
+	}
+}

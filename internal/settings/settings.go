@@ -69,7 +69,7 @@ func New(o Options) (*Settings, error) {
 
 // Section is a section as it stands. No secret is in it.
 type Section struct {
-	Name string `json:"name" enum:"sources,detections,slack,notify,route"`
+	Name string `json:"name" enum:"sources,detections,slack,notify,route,time_intervals,maintenance_windows,inhibit_rules,digests"`
 	// InFile says that the file sets it: then it is read-only here, and the rest is empty.
 	InFile  bool      `json:"in_file" doc:"The file sets it: it is read-only here."`
 	Text    string    `json:"text" doc:"YAML with the one key that is the name; [secret] stands for a stored secret. Empty where nothing is set."`

@@ -38,6 +38,11 @@ var aboutSections = map[string][2]string{
 	"slack":      {"Where alerts are said.", "slack:\n  bot_token: xoxb-...\n  channel: \"#alerts\"\n"},
 	"notify":     {"Ways out beside Slack: e-mail, webhooks, Teams, PagerDuty, Alertmanager.", "notify:\n- name: oncall\n  kind: pagerduty\n  routing_key: ...\n"},
 	"route":      {"Who hears what, and how alerts are put together.", "route:\n  group_by: [rule.name]\n  group_wait: 10s\n  routes:\n  - match: 'severity: critical'\n    channel: \"#soc\"\n"},
+
+	"time_intervals":      {"Calendars, for quiet hours and maintenance windows.", "time_intervals:\n- name: nights\n  time_intervals:\n  - times: [{start_time: \"20:00\", end_time: \"24:00\"}, {start_time: \"00:00\", end_time: \"06:00\"}]\n    location: Europe/Berlin\n"},
+	"maintenance_windows": {"Times in which alerts that match are silenced.", "maintenance_windows:\n- name: patching\n  match: 'host.name: db-*'\n  time_intervals: [nights]\n"},
+	"inhibit_rules":       {"Alerts that hide others.", "inhibit_rules:\n- name: host down\n  source_match: 'rule.name: \"Host is down\"'\n  target_match: 'tags: service'\n  equal: [host.name]\n"},
+	"digests":             {"What sums up an hour, a day or a week in a channel.", "digests:\n- every: daily\n  at: \"08:00\"\n  location: Europe/Berlin\n  channel: \"#security-daily\"\n"},
 }
 
 type slackForm struct {
