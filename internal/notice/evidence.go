@@ -22,8 +22,11 @@ const (
 // own is what an alert's document holds under a name of ours: the rows of a run, and a measure over time.
 type own struct {
 	Tocsin struct {
-		Rows   []json.RawMessage `json:"rows"`
-		Count  int               `json:"count"` // of all rows
+		Rows    []json.RawMessage `json:"rows"`
+		Count   int               `json:"count"` // of all rows
+		Samples []struct {
+			Source json.RawMessage `json:"_source"`
+		} `json:"samples"`
 		Series *struct {
 			Title     string       `json:"title"`
 			Points    [][2]float64 `json:"points"` // milliseconds since 1970 and the value
@@ -80,6 +83,25 @@ func rowsOf(document json.RawMessage) []alert.Fields {
 		return nil
 	}
 	return flattened(o.Tocsin.Rows)
+}
+
+// sampled are the values of the documents that are kept with an alert of many: some of the newest.
+func sampled(document json.RawMessage) alert.Fields {
+	var o own
+	if !bytes.Contains(document, []byte(`"samples"`)) || json.Unmarshal(document, &o) != nil {
+		return nil
+	}
+	all := alert.Fields{}
+	for _, one := range o.Tocsin.Samples {
+		fields, err := alert.Flatten(one.Source)
+		if err != nil {
+			continue
+		}
+		for name, values := range fields {
+			all[name] = append(all[name], values...)
+		}
+	}
+	return all
 }
 
 // flattened are rows without what we keep beside them.

@@ -37,6 +37,36 @@ var habit = [][]string{
 	{"service.name"},
 }
 
+// newest are the fields of the newest events that say who and where, for an alert of many events whose row does not. Of
+// the fields of one line the first is told.
+var newest = [][]string{{"host.name", "host.hostname"}, {"user.name"}, habit[0], {"destination.ip", "destination.domain"}, {"process.name"}, {"url.path", "url.original"}}
+
+// newestMost is how many fields of the newest events are told.
+const newestMost = 3
+
+// ofNewest adds what the newest events say to facts.
+func ofNewest(out []alert.Fact, a *alert.Alert, named func(string) bool) []alert.Fact {
+	fields := sampled(a.Document)
+	lines := newest
+	if len(a.Rule.Fields) > 0 {
+		lines = nil
+		for _, name := range a.Rule.Fields {
+			lines = append(lines, []string{name})
+		}
+	}
+	for most := min(factsMost, len(out)+newestMost); len(lines) > 0 && len(out) < most; lines = lines[1:] {
+		for _, name := range lines[0] {
+			value := spelt(name, fields[name])
+			if value == "" || named(name) || name == "host.name" && a.Host != "" || name == "user.name" && a.User != "" {
+				continue
+			}
+			out = append(out, alert.Fact{Name: name + ", newest", Value: value})
+			break
+		}
+	}
+	return out
+}
+
 // facts are the alert's own, without those that say the host or the user once more, and then those of its
 // document that people look for first.
 func facts(a *alert.Alert, fields alert.Fields) []alert.Fact {
@@ -57,7 +87,9 @@ func facts(a *alert.Alert, fields alert.Fields) []alert.Fact {
 			}
 		}
 	}
-	if len(a.Rule.Fields) > 0 && len(out) > 0 {
+	told := len(out)
+	out = ofNewest(out, a, named)
+	if len(a.Rule.Fields) > 0 && len(out) > 0 || len(out) > told {
 		return out
 	}
 	for _, line := range habit {

@@ -72,6 +72,24 @@ func TestFactsAreThoseOfTheRuleElseThoseOfHabit(t *testing.T) {
 	}
 }
 
+func TestAnAlertOfManyEventsSaysWhereTheNewestWere(t *testing.T) {
+	document := json.RawMessage(`{"user.name":"root","count":28,"tocsin":{"samples":[{"_id":"a","_source":{"user":{"name":"root"},"host":{"name":"web-1"},"source":{"ip":"10.0.0.1"}}},{"_id":"b"},{"_id":"c","_source":{"host.name":"web-1","source":{"ip":"10.0.0.2","port":7}}}]}}`)
+	for name, tc := range map[string]struct {
+		a    alert.Alert
+		want []alert.Fact
+	}{
+		"by user":  {alert.Alert{User: "root", Facts: []alert.Fact{{Name: "user.name", Value: "root"}}}, []alert.Fact{{Name: "host.name, newest", Value: "web-1"}, {Name: "source.ip, newest", Value: "10.0.0.1, 10.0.0.2"}}},
+		"by ip":    {alert.Alert{Facts: []alert.Fact{{Name: "source.ip", Value: "10.0.0.1"}}}, []alert.Fact{{Name: "source.ip", Value: "10.0.0.1"}, {Name: "host.name, newest", Value: "web-1"}, {Name: "user.name, newest", Value: "root"}}},
+		"chosen":   {alert.Alert{User: "root", Rule: alert.Rule{Fields: []string{"source.port", "none"}}}, []alert.Fact{{Name: "source.port, newest", Value: "7"}}},
+		"no place": {alert.Alert{User: "root", Host: "web-1", Facts: []alert.Fact{{Name: "source.ip", Value: "10.0.0.1"}}}, []alert.Fact{{Name: "source.ip", Value: "10.0.0.1"}}},
+	} {
+		tc.a.Document = document
+		if diff := cmp.Diff(tc.want, notice.ItemOf(&tc.a).Facts); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 func TestRowsOfARunAreATable(t *testing.T) {
 	a := &alert.Alert{Count: 40, Document: json.RawMessage(`{"tocsin":{"count":40,"rows":[{"n":12,"user.name":"ann","user":{"id":["1","2"]}},{"n":3.14159,"user.name":"bob"}]}}`)}
 	want := &notice.Table{Columns: []string{"user.id", "user.name", "n"}, Rows: [][]string{{"1, 2", "ann", "12"}, {"", "bob", "3.14"}}, Total: 40}
