@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tocsin/internal/logstore"
 	"tocsin/internal/query"
@@ -206,6 +207,30 @@ func TestTheFirstEventOfADayHidesNoOtherDay(t *testing.T) {
 		err := s.Scan(t.Context(), logstore.Search{}, func(logstore.Document) error { found++; return nil })
 		if err != nil || found == 0 {
 			t.Errorf("after the first event of day %d: %d documents, %v", day, found, err)
+		}
+	}
+}
+
+// TestWindowsAreTheSameWhereADocumentHasSeveralKeys: the columns do not tell what a list holds, so some of the filter
+// is left to be done on rows, while counts could be had without them.
+func TestWindowsAreTheSameWhereADocumentHasSeveralKeys(t *testing.T) {
+	s := open(t)
+	var operations []logstore.Operation
+	for i := range 12 {
+		operations = append(operations, logstore.Operation{Index: "auth", Source: fmt.Appendf(nil, `{"@timestamp":"2026-11-24T10:00:%02dZ","event":{"outcome":"failure"},"user":{"name":"ann"}}`, i)})
+	}
+	operations = append(operations, logstore.Operation{Index: "auth", Source: []byte(`{"@timestamp":"2026-11-24T10:00:05Z","event":{"outcome":"failure"},"user":{"name":["bob","eve","bob"]}}`)})
+	store(t, s, operations)
+	q, err := query.Compile("event.outcome:failure | count by user.name over 5m | search count > 10", query.Options{
+		Earliest: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), Latest: time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, plain := range []bool{false, true} {
+		result, err := q.Run(t.Context(), query.RunOptions{Backend: logstore.NewBackend(s, []string{"auth"}), Windows: true, NoPushDown: plain})
+		if err != nil || len(result.Rows) != 2 {
+			t.Errorf("without pushing down %v: %d windows, want those of 11 and of 12 events (%v)", plain, len(result.Rows), err)
 		}
 	}
 }

@@ -231,10 +231,11 @@ func (e *env) run(q *plan.Query, last output) error {
 	})
 }
 
-// part hands the rows of a read to the first stage.
+// part hands the rows of a read to the first stage. Rows of a tally lack the fields of the filter, so there is none
+// where the stages have a filter that the source could not do.
 func (e *env) part(q *plan.Query, read plan.Read, pushed plan.Pushed, schema *row.Schema, first op) error {
 	push := e.counted(first)
-	if tally := e.tally(q, read); tally != nil {
+	if tally := e.tally(q, read); tally != nil && pushed.Filter {
 		done, err := e.tallied(*tally, schema, push)
 		if done || err != nil {
 			return err
