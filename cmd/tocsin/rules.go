@@ -106,6 +106,11 @@ func (cmd rulesListCmd) Run(p *process, c *cli) error {
 		}
 		if len(problems) > 0 {
 			row["problem"] = problems[0].String()
+		} else if failed, ok := row["error"].(string); ok {
+			row["problem"] = "it fails: " + failed
+			fmt.Fprintf(p.stderr, "problem: rule %s fails: %s\n", quoteLine(fmt.Sprint(row["id"])), quoteLine(failed))
+		} else if told, ok := row["told"].([]any); ok && len(told) > 0 {
+			row["problem"] = fmt.Sprint(told[0])
 		}
 		if format == "table" || format == "csv" {
 			for name, v := range row {
@@ -190,12 +195,20 @@ func (cmd rulesShowCmd) Run(p *process, c *cli) error {
 	var shown struct {
 		Content  string
 		Problems []problem
+		Error    string
+		Told     []string
 	}
 	if err := json.Unmarshal(whole, &shown); err != nil {
 		return err
 	}
 	for _, problem := range shown.Problems {
 		fmt.Fprintln(p.stderr, "problem:", quoteLine(problem.String()))
+	}
+	if shown.Error != "" {
+		fmt.Fprintln(p.stderr, "problem: it fails:", quoteLine(shown.Error))
+	}
+	for _, told := range shown.Told {
+		fmt.Fprintln(p.stderr, "warning:", quoteLine(told))
 	}
 	return printText(p, shown.Content)
 }

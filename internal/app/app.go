@@ -240,7 +240,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	a.onClose("sources asked how they are", closeAll)
 	a.web, err = web.New(web.Options{
 		Ledger: a.ledger, Outbox: notices, Health: a.health, Metrics: obs.MetricsHandler(registry, o.Log),
-		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(a.lookups.all), Logs: logs, Local: local,
+		Version: o.Version, Verify: verifier.Verify, Rules: a.rules, Tests: RuleTester(a.lookups.all), RuleRuns: a.detect.Standing, Logs: logs, Local: local,
 		Accounts: a.accounts, Access: accessOf(cfg), Parts: append(parts, web.SourceStates(states), searches, forecasts, a.rulePages(cfg), web.Messages(web.MessagesOptions{Rules: a.rules, Sources: SourceNames(cfg), Lookups: a.lookups.all}), a.settingPages(cfg, states, searched)), Home: o.Home, Log: o.Log,
 	})
 	if err != nil {

@@ -113,13 +113,22 @@ func TestWhatAilsIsOneAlertUntilItIsOver(t *testing.T) {
 func TestAFieldThatNeverWasDoesNotVanish(t *testing.T) {
 	dir := t.TempDir()
 	var entries []ledger.Entry
+	var warnings []string
 	synctest.Test(t, func(t *testing.T) {
 		p := newProcess(t, dir, several(60, func(i int) event { return after(time.Duration(i+1)*time.Minute, "heart", i) }), plainRule)
 		p.source.names, p.source.indices = []string{"event.action"}, 1
 		entries = p.live(time.Hour)
+		standing, err := p.running.Standing(t.Context(), "r")
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings = standing.Warnings
 	})
 	if got := health(entries); len(got) > 0 {
 		t.Error(got)
+	}
+	if diff := cmp.Diff([]string{"no document in source logs has the field user.name: what asks for it finds nothing"}, warnings); diff != "" {
+		t.Errorf("its warnings: %s", diff)
 	}
 }
 

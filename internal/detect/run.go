@@ -188,6 +188,10 @@ func (d *Detector) settle(ctx context.Context, t task, span Span, f *found, came
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s.memory = *m
+	if !t.catch && !span.Empty() {
+		slices.Sort(f.warnings)
+		s.warnings = slices.Compact(f.warnings)
+	}
 	if e.result.text != nil {
 		s.worded = set.revision
 	}

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tocsin/internal/alert"
@@ -20,6 +21,8 @@ type Standing struct {
 	// Runs says that it is run now; Wrong is why it cannot be.
 	Runs  bool
 	Wrong string
+	// Warnings are what its last run was told of its search, such as a field that is in no mapping.
+	Warnings []string
 }
 
 // Standing tells how a rule stands.
@@ -37,7 +40,7 @@ func (d *Detector) Standing(_ context.Context, rule string) (Standing, error) {
 		return store.Time(micros)
 	}
 	m := &s.memory
-	out := Standing{Since: at(m.Since), Covered: m.Covered, Ran: at(m.Ran), Worked: at(m.Worked), Error: m.Error, Runs: s.set != nil}
+	out := Standing{Since: at(m.Since), Covered: m.Covered, Ran: at(m.Ran), Worked: at(m.Worked), Error: m.Error, Runs: s.set != nil, Warnings: slices.Concat(s.unknown, s.warnings)}
 	if s.wrong != nil {
 		out.Wrong = s.wrong.Error()
 	}

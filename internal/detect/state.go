@@ -32,6 +32,10 @@ type state struct {
 	// retry is when catching up may be tried again after it failed.
 	retry  time.Time
 	missed int // failures in a row of catching up
+	// warnings are what its last run was told of its search.
+	warnings []string
+	// unknown are warnings of fields that its source does not have.
+	unknown []string
 	// worded is the version of the rule of which the wording is kept.
 	worded string
 	stuck  error // of which this is the last; nil when it works
@@ -68,7 +72,7 @@ func (d *Detector) refresh(now time.Time) {
 			s.set, s.wrong = nil, err
 			continue
 		}
-		s.set, s.wrong = set, nil
+		s.set, s.wrong, s.warnings, s.unknown = set, nil, nil, nil
 		s.wait, s.retry, s.missed, s.narrower, s.stuck = time.Time{}, time.Time{}, 0, 0, nil
 		if first {
 			// The first run comes at once, but not of all rules in one moment.

@@ -71,6 +71,7 @@ func (w *ward) survey(ctx context.Context) error {
 			w.blind[id] = true
 		} else {
 			next.see(p, own.uses, w.d.now())
+			w.d.warn(id, set, next.unknown(p, own.uses))
 		}
 		w.gone[id] = next.ailments(id, set)
 		if before := w.known[id]; before == nil || !maps.Equal(before.Fields, next.Fields) || !maps.Equal(before.Indices, next.Indices) || before.Definition != next.Definition {
@@ -173,6 +174,33 @@ func (k *surroundings) see(p *place, uses []string, now time.Time) {
 	}
 	for _, f := range uses {
 		sight(k.Fields, f, p.there[f], now)
+	}
+}
+
+// unknown are the fields that a rule looks at and that never were there.
+func (k *surroundings) unknown(p *place, uses []string) (out []string) {
+	if !p.told {
+		return nil
+	}
+	for _, f := range slices.Compact(slices.Sorted(slices.Values(uses))) {
+		if _, known := k.Fields[f]; !known && !p.there[f] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// warn notes the fields that a rule looks at and that its source does not have.
+func (d *Detector) warn(id string, set *ruleset, unknown []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.states[id]
+	if s == nil || s.set != set {
+		return
+	}
+	s.unknown = nil
+	for _, f := range unknown {
+		s.unknown = append(s.unknown, fmt.Sprintf("no document in source %s has the field %s: what asks for it finds nothing", set.source.Name, f))
 	}
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"tocsin/internal/account"
+	"tocsin/internal/detect"
 	"tocsin/internal/duration"
 	"tocsin/internal/query"
 	"tocsin/internal/rule"
@@ -38,6 +40,8 @@ type RuleRow struct {
 	Changed  *time.Time     `json:"changed_at,omitempty"`
 	Who      string         `json:"changed_by,omitempty"`
 	Problems []rule.Problem `json:"problems,omitempty"`
+	Error    string         `json:"error,omitempty" doc:"Why its runs fail, or why it cannot run; only in lists and of one rule."`
+	Told     []string       `json:"told,omitempty" doc:"What its last run was told of its search, such as a field that is in no mapping; only in lists and of one rule."`
 	Judged   int            `json:"judged,omitempty" doc:"Its alerts that people closed in the last 30 days; only in lists."`
 	False    int            `json:"false_positives,omitempty" doc:"Those of them that they called false positives."`
 	// Installed, of a rule of the pack, tells whether it is a rule of the database or a file.
@@ -141,11 +145,13 @@ type rules struct {
 	*Web
 	library *rule.Library
 	tester  *rule.Tester
+	// runs tells how a rule's runs stand; nil where none runs.
+	runs func(ctx context.Context, id string) (detect.Standing, error)
 }
 
 // routeRules adds the API of rules.
-func (w *Web) routeRules(library *rule.Library, tester *rule.Tester) {
-	s := &rules{w, library, tester}
+func (w *Web) routeRules(library *rule.Library, tester *rule.Tester, runs func(ctx context.Context, id string) (detect.Standing, error)) {
+	s := &rules{w, library, tester, runs}
 	const editor, viewer = account.Editor, account.Viewer
 	for _, r := range []Route{
 		{Method: "GET", Path: "/rules", Role: viewer, Summary: "List the rules", Answer: RuleList{}, Handle: s.list},
@@ -230,9 +236,26 @@ func (s *rules) list(rw http.ResponseWriter, r *http.Request) {
 	for _, e := range s.library.All() {
 		row := RuleRowOf(&e)
 		row.Judged, row.False = closed[row.Name], wrong[row.Name]
+		if err := s.stands(r.Context(), &row); err != nil {
+			s.broken(rw, r, err)
+			return
+		}
 		out.Rules = append(out.Rules, row)
 	}
 	answer(rw, http.StatusOK, out)
+}
+
+// stands fills in how a rule's runs stand.
+func (s *rules) stands(ctx context.Context, row *RuleRow) error {
+	if s.runs == nil || !row.Runs {
+		return nil
+	}
+	standing, err := s.runs(ctx, row.ID)
+	row.Told = standing.Warnings
+	if row.Error = standing.Wrong; row.Error == "" {
+		row.Error = standing.Error
+	}
+	return err
 }
 
 func (s *rules) show(rw http.ResponseWriter, r *http.Request) {
@@ -244,6 +267,10 @@ func (s *rules) show(rw http.ResponseWriter, r *http.Request) {
 	out, err := detailOf(&e)
 	if err != nil {
 		s.refuse(rw, r, err)
+		return
+	}
+	if err := s.stands(r.Context(), &out.RuleRow); err != nil {
+		s.broken(rw, r, err)
 		return
 	}
 	if e.Origin == rule.FromDatabase {

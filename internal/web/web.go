@@ -11,6 +11,7 @@ import (
 
 	"tocsin/internal/account"
 	"tocsin/internal/check"
+	"tocsin/internal/detect"
 	"tocsin/internal/ledger"
 	"tocsin/internal/obs"
 	"tocsin/internal/outbox"
@@ -29,6 +30,8 @@ type Options struct {
 	// Rules and Tests are the rules and what runs their tests; nil for none.
 	Rules *rule.Library
 	Tests *rule.Tester
+	// RuleRuns tells how the runs of a rule stand; nil where none runs.
+	RuleRuns func(ctx context.Context, id string) (detect.Standing, error)
 	// Logs answers log shippers as Elasticsearch would; nil for none.
 	Logs http.Handler
 	// Local are more handlers for those who can open the socket alone, by their pattern.
@@ -58,6 +61,8 @@ type Web struct {
 	accounts *account.Accounts // nil for none
 	access   Access
 
+	counted counted // for pages
+
 	routes []Route
 	pages  []Page
 	// beginning says that there is nothing yet, and / is the page that helps; nil is never.
@@ -82,7 +87,7 @@ func New(o Options) (*Web, error) {
 	w.routeAlerts()
 	w.routeHealth()
 	if o.Rules != nil && o.Tests != nil {
-		w.routeRules(o.Rules, o.Tests)
+		w.routeRules(o.Rules, o.Tests, o.RuleRuns)
 	}
 	if o.Accounts != nil {
 		w.routeAccounts()
