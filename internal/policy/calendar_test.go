@@ -58,7 +58,8 @@ func TestACalendarHolds(t *testing.T) {
 // a change to summer time.
 func TestWhatWaitsInQuietHoursIsDueAtTheirEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		location := rapid.SampledFrom([]*time.Location{time.UTC, zone2(t, "Europe/Berlin"), zone2(t, "America/New_York"), zone2(t, "Asia/Kathmandu")}).Draw(t, "zone")
+		location := rapid.SampledFrom([]*time.Location{time.UTC, zone2(t, "Europe/Berlin"), zone2(t, "America/New_York"), zone2(t, "Asia/Kathmandu"),
+			zone2(t, "Australia/Lord_Howe"), zone2(t, "Pacific/Chatham"), zone2(t, "Africa/Casablanca"), zone2(t, "America/Sao_Paulo")}).Draw(t, "zone")
 		spans := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) policy.Span {
 			s := policy.Span{Location: location}
 			a, b := rapid.IntRange(0, 1440).Draw(t, "start"), rapid.IntRange(0, 1440).Draw(t, "end")
@@ -78,6 +79,7 @@ func TestWhatWaitsInQuietHoursIsDueAtTheirEnd(t *testing.T) {
 		}
 		now := rapid.SampledFrom([]time.Time{
 			time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC), time.Date(2026, 10, 24, 12, 0, 0, 0, time.UTC), time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC),
+			time.Date(2026, 4, 4, 6, 0, 0, 0, time.UTC), time.Date(2026, 10, 3, 6, 0, 0, 0, time.UTC), time.Date(2026, 12, 31, 6, 0, 0, 0, time.UTC), time.Date(2028, 2, 28, 6, 0, 0, 0, time.UTC),
 		}).Draw(t, "now").Add(time.Duration(rapid.IntRange(0, 48*60).Draw(t, "minutes")) * time.Minute)
 		v, err := p.Judge(now, &alert.Alert{ID: "1"})
 		if err != nil {
