@@ -58,8 +58,10 @@ func TestACalendarHolds(t *testing.T) {
 // a change to summer time.
 func TestWhatWaitsInQuietHoursIsDueAtTheirEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		location := rapid.SampledFrom([]*time.Location{time.UTC, zone2(t, "Europe/Berlin"), zone2(t, "America/New_York"), zone2(t, "Asia/Kathmandu"),
-			zone2(t, "Australia/Lord_Howe"), zone2(t, "Pacific/Chatham"), zone2(t, "Africa/Casablanca"), zone2(t, "America/Sao_Paulo")}).Draw(t, "zone")
+		location := rapid.SampledFrom([]*time.Location{
+			time.UTC, zone2(t, "Europe/Berlin"), zone2(t, "America/New_York"), zone2(t, "Asia/Kathmandu"),
+			zone2(t, "Australia/Lord_Howe"), zone2(t, "Pacific/Chatham"), zone2(t, "Africa/Casablanca"), zone2(t, "America/Sao_Paulo"),
+		}).Draw(t, "zone")
 		spans := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) policy.Span {
 			s := policy.Span{Location: location}
 			a, b := rapid.IntRange(0, 1440).Draw(t, "start"), rapid.IntRange(0, 1440).Draw(t, "end")
