@@ -18,7 +18,7 @@ async function first(runs) {
 		const page = await context.newPage();
 		bytes = files = 0;
 		const sizes = [];
-		page.on('requestfinished', request => sizes.push(request.sizes().then(s => { bytes += s.responseBodySize + s.responseHeadersSize; files++; })));
+		page.on('requestfinished', request => sizes.push(request.sizes().then(s => { bytes += s.responseBodySize + s.responseHeadersSize; files++; }).catch(() => {}))); // none of what was cut off
 		await page.addInitScript(() => { // the moment at which the box is there and takes text
 			new MutationObserver((_, observer) => {
 				if (!document.querySelector('.cm-content[contenteditable=true]')) return;

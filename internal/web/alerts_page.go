@@ -69,7 +69,7 @@ func (s *alertPages) list(rw http.ResponseWriter, r *http.Request) {
 		f.Before = 0
 	}
 	v.Older = f.Before > 0
-	counts, err := s.ledger.Count(r.Context())
+	counts, err := s.counts(r.Context())
 	if err != nil {
 		s.broken(rw, r, err)
 		return

@@ -65,7 +65,7 @@ type count struct {
 // delivery shows how things stand: the parts, what became of alerts, and what waits.
 func (w *Web) delivery(rw http.ResponseWriter, r *http.Request) {
 	page := delivery{Health: w.health.Report()}
-	counts, err := w.ledger.Count(r.Context())
+	counts, err := w.counts(r.Context())
 	if err != nil {
 		w.broken(rw, r, err)
 		return

@@ -11,7 +11,9 @@ const liveHeader = "Tocsin-Live"
 
 // isLive reports whether a request is one of a page that keeps itself up to date. It is answered with what the page
 // has in <main> and the state in the bar alone.
-func isLive(r *http.Request) bool { return r.Method == http.MethodGet && r.Header.Get(liveHeader) != "" }
+func isLive(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get(liveHeader) != ""
+}
 
 // unchanged answers 304 where the asker has the body already, and names the body otherwise.
 func unchanged(rw http.ResponseWriter, r *http.Request, body []byte) bool {
