@@ -44,8 +44,8 @@ func (d *Detector) prune(ctx context.Context) (more bool, err error) {
 	for _, p := range d.prunings(d.now()) {
 		var forgetting []func(*store.Tx, *pruning) (int, error)
 		err := d.db.View(ctx, func(tx *store.Tx) error {
-			any, err := p.any(tx)
-			if any {
+			there, err := p.old(tx)
+			if there {
 				forgetting = append(forgetting, forgetEpisodes, forgetSaid, forgetCounts)
 			}
 			return err
@@ -161,15 +161,15 @@ func (d *Detector) pruned(ctx context.Context, p *pruning, step func(*store.Tx, 
 	return n, err
 }
 
-// any reports whether there is something old at all: mostly there is not, and then nothing is written.
-func (p *pruning) any(tx *store.Tx) (any bool, err error) {
+// old reports whether there is something old at all: mostly there is not, and then nothing is written.
+func (p *pruning) old(tx *store.Tx) (there bool, err error) {
 	err = tx.Query(func(r *sql.Rows) error {
-		any = true
+		there = true
 		return nil
 	}, `SELECT 1 WHERE EXISTS (SELECT 1 FROM detect_episodes WHERE rule = ? AND last_end < ?)
 		OR EXISTS (SELECT 1 FROM detect_said WHERE rule = ? AND at < ?) OR EXISTS (SELECT 1 FROM detect_counts WHERE rule = ? AND at < ?)`,
 		p.rule, p.before*1000, p.rule, p.said, p.rule, p.counts)
-	return any, err
+	return there, err
 }
 
 // fresh is whether an episode o is to be kept: it is near, has changed lately, or is open.

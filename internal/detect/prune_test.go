@@ -63,19 +63,25 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 		{
 			"documents", "search: 'user.name: ann'\nsame_again_after: 10m\ndedupe_by: [n]",
 			several(minutes, func(i int) event { return after(time.Duration(i)*time.Minute+time.Second, "ann", i) }),
-			map[string]int{"episodes": 50, "said": 60}, map[string]int{"episodes": 90, "said": 110}, minutes,
+			map[string]int{"episodes": 50, "said": 60},
+			map[string]int{"episodes": 90, "said": 110},
+			minutes,
 		},
 		{
 			"a condition each ten minutes", "search: 'user.name: ann | count by n over 2m | search count > 1'",
 			several(minutes/5, func(i int) event {
 				return after(time.Duration(i/2)*10*time.Minute+time.Duration(i%2)*10*time.Second, "ann", i/2)
 			}),
-			map[string]int{"episodes": 5, "buckets": 5}, map[string]int{"episodes": 10, "buckets": 10}, 0,
+			map[string]int{"episodes": 5, "buckets": 5},
+			map[string]int{"episodes": 10, "buckets": 10},
+			0,
 		},
 		{
 			"one condition that lasts", "search: 'user.name: ann | count by user.name over 5m | search count > 3'",
 			several(minutes, func(i int) event { return after(time.Duration(i)*time.Minute, "ann", i) }),
-			map[string]int{"episodes": 1, "buckets": 50}, map[string]int{"episodes": 1, "buckets": 120}, 1,
+			map[string]int{"episodes": 1, "buckets": 50},
+			map[string]int{"episodes": 1, "buckets": 120},
+			1,
 		},
 		{
 			"a source without times of ingest", "search: 'user.name: ann | count by n | search count > 10'",
@@ -84,7 +90,9 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 				e.Bare = true
 				return e
 			}),
-			map[string]int{"counts": 1}, map[string]int{"counts": 400}, 0,
+			map[string]int{"counts": 1},
+			map[string]int{"counts": 400},
+			0,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
