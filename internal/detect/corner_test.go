@@ -229,3 +229,25 @@ func TestWithoutATimeOfIngestWhatCameLateIsFoundByCounting(t *testing.T) {
 		}
 	}
 }
+
+func TestARuleThatTakesLongerThanItsIntervalIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	var entries []ledger.Entry
+	var warnings []string
+	synctest.Test(t, func(t *testing.T) {
+		p := newProcess(t, dir, several(20, func(i int) event { return after(time.Duration(i+1)*time.Minute, "u", i) }), "name: r\nevery: 5s\nsearch: 'event.action: ssh_login'")
+		p.source.slow = 12 * time.Second
+		entries = ofRules(p.live(30 * time.Minute))
+		standing, err := p.running.Standing(t.Context(), "r")
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings = standing.Warnings
+	})
+	if len(entries) != 20 {
+		t.Errorf("%d alerts of 20 events", len(entries))
+	}
+	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "its last run took 12s, longer than its interval of 5 seconds") {
+		t.Errorf("warnings: %q", warnings)
+	}
+}

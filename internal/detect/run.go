@@ -63,7 +63,7 @@ func (d *Detector) do(ctx context.Context, t task, all wanted, open func(context
 		s.retry = now.Add(backoff(s.missed, every))
 		return
 	}
-	s.running, s.slow = false, slow
+	s.running, s.slow, s.took = false, slow, time.Since(began)
 	s.due = turn(now, every, jitter(s.id, every))
 	s.wait = time.Time{}
 	next := s.due

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,7 +22,8 @@ type Standing struct {
 	// Runs says that it is run now; Wrong is why it cannot be.
 	Runs  bool
 	Wrong string
-	// Warnings are what its last run was told of its search, such as a field that is in no mapping.
+	// Warnings are what its last run was told of its search, such as a field that is in no mapping, or that it
+	// takes longer than its interval.
 	Warnings []string
 }
 
@@ -41,6 +43,10 @@ func (d *Detector) Standing(_ context.Context, rule string) (Standing, error) {
 	}
 	m := &s.memory
 	out := Standing{Since: at(m.Since), Covered: m.Covered, Ran: at(m.Ran), Worked: at(m.Worked), Error: m.Error, Runs: s.set != nil, Warnings: slices.Concat(s.unknown, s.warnings)}
+	if s.set != nil && s.took > s.set.rule.Every {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("its last run took %s, longer than its interval of %s: it runs as often as it can, and nothing is left out",
+			s.took.Round(time.Second/10), inWords(s.set.rule.Every)))
+	}
 	if s.wrong != nil {
 		out.Wrong = s.wrong.Error()
 	}

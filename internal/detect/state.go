@@ -34,6 +34,8 @@ type state struct {
 	missed int // failures in a row of catching up
 	// warnings are what its last run was told of its search.
 	warnings []string
+	// took is how long its last run was under way.
+	took time.Duration
 	// unknown are warnings of fields that its source does not have.
 	unknown []string
 	// worded is the version of the rule of which the wording is kept.
@@ -72,7 +74,7 @@ func (d *Detector) refresh(now time.Time) {
 			s.set, s.wrong = nil, err
 			continue
 		}
-		s.set, s.wrong, s.warnings, s.unknown = set, nil, nil, nil
+		s.set, s.wrong, s.warnings, s.unknown, s.took = set, nil, nil, nil, 0
 		s.wait, s.retry, s.missed, s.narrower, s.stuck = time.Time{}, time.Time{}, 0, 0, nil
 		if first {
 			// The first run comes at once, but not of all rules in one moment.

@@ -83,7 +83,7 @@ func (s *rulePages) one(rw http.ResponseWriter, r *http.Request) {
 			s.broken(rw, r, err)
 			return
 		}
-		v.Since, v.Worked = standing.Since, standing.Worked
+		v.Since, v.Worked, v.Told = standing.Since, standing.Worked, standing.Warnings
 		if !standing.Since.IsZero() {
 			for _, g := range standing.Covered.Gaps(detect.Span{From: standing.Since.UnixMicro(), To: now.Add(-2 * e.Rule.Every).UnixMicro()}) {
 				v.Gaps = append(v.Gaps, gap{time.UnixMicro(g.From).UTC(), time.UnixMicro(g.To).UTC()})
