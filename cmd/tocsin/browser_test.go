@@ -79,7 +79,7 @@ func standInSlack(t *testing.T) (address string) {
 	t.Helper()
 	slack := demo.NewSlack(demo.SlackOptions{})
 	mux := http.NewServeMux()
-	mux.Handle("/api/", slack)
+	mux.Handle("/", slack)
 	mux.HandleFunc("GET /said", func(w http.ResponseWriter, _ *http.Request) {
 		said := []string{}
 		for _, m := range slack.Messages("") {

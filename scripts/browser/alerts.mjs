@@ -190,7 +190,7 @@ test('script in what was logged runs on no page', async t => {
 	await audit(page);
 	await screen(page, 'why-not');
 	await page.locator('[data-forecast-run]').click();
-	await page.locator('[data-forecast-out] .said').waitFor({timeout: 60_000});
+	await page.locator('[data-forecast-out] .said').first().waitFor({timeout: 60_000});
 	assert.equal(await page.locator('[data-whynot-out] img, [data-forecast-out] img').count(), 0);
 	assert.deepEqual(dialogs, []);
 });

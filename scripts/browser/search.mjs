@@ -220,7 +220,7 @@ test('the threshold is dragged, the text follows, and the alert reaches Slack', 
 	await drawer.getByLabel('Window').fill('5m');
 	await drawer.locator('.forecast b').waitFor({timeout: 60_000});
 	assert.match(await drawer.locator('.forecast b').innerText(), /alerted/);
-	await drawer.locator('.preview', {hasText: 'ann'}).waitFor();
+	await drawer.locator('.message', {hasText: 'ann'}).waitFor();
 	await screen(page, 'search-alert');
 	await audit(page);
 	await drawer.getByRole('button', {name: 'Start', exact: true}).click();

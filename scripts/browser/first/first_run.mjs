@@ -10,8 +10,13 @@ const soon = 60_000;
 
 test('the first run', {timeout: 400_000}, async t => {
 	const {page} = await browse(t, base);
-	let step = 0;
-	const took = what => t.diagnostic(`${++step}. ${what}`);
+	let step = 0, last = Date.now(), clicks = 0;
+	await page.exposeFunction('clicked', () => { clicks++; });
+	await page.addInitScript(() => addEventListener('click', () => window.clicked(), true));
+	const took = what => { // the machine's time; a person reads and types between
+		t.diagnostic(`${++step}. ${what}: ${((Date.now() - last) / 1000).toFixed(1)} s, ${clicks} clicks`);
+		[last, clicks] = [Date.now(), 0];
+	};
 
 	await page.goto(base);
 	await page.getByRole('heading', {name: 'First steps'}).waitFor();
@@ -91,7 +96,7 @@ test('the first run', {timeout: 400_000}, async t => {
 	}
 	assert.ok(said.length, 'Slack was told of the alert');
 	took('Slack has its message');
-	await page.goto(`${base}/alerts`);
+	await page.goto(`${base}/alerts?${new URLSearchParams({q: 'rule.name:"My first alert"'})}`);
 	await page.getByText('My first alert').first().waitFor();
 	await screen(page, 'first-run-alert');
 	await page.goto(`${base}/sources`);

@@ -50,7 +50,7 @@ const pages = [
 		const text = page.locator('[data-rule-text]');
 		await text.fill((await text.inputValue()).replace(/count > \d+/, 'count > 2'));
 		await page.locator('[data-forecast-run]').click();
-		await page.locator('[data-forecast-out] .said').waitFor({timeout: 120_000});
+		await page.locator('[data-forecast-out] .said').first().waitFor({timeout: 120_000});
 	}],
 	['starter-pack', 'rules/pack'], ['silences', 'silences'], ['exceptions', 'exceptions'], ['forwarding', 'forwarding'],
 	['routes', 'routes'], ['channels', 'channels'], ['digests', 'digests'], ['templates', 'templates'], ['coverage', 'coverage'], ['sources', 'sources'], ['source-edit', 'sources/edit'],
