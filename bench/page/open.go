@@ -57,10 +57,10 @@ func (b *bench) open(ctx context.Context, pages, tabs, rate int, length time.Dur
 		}
 		return nil
 	})
-	var real tabsSaw
+	var chrome tabsSaw
 	if tabs > 0 && os.Getenv(packages) != "" {
 		g.Go(func() error {
-			return b.chromium(gctx, "tabs", &real, fmt.Sprint(tabs), fmt.Sprint(length.Milliseconds()))
+			return b.chromium(gctx, "tabs", &chrome, fmt.Sprint(tabs), fmt.Sprint(length.Milliseconds()))
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -79,8 +79,8 @@ func (b *bench) open(ctx context.Context, pages, tabs, rate int, length time.Dur
 	}
 	fmt.Fprintf(b.out, "%d pages open for %.0f s, %d alerts a second: %d answers, %d of them unchanged, %d bytes each, %.2f of a core, %d MiB resident at most\n",
 		pages, length.Seconds(), rate, answers, s.unchanged, s.bytes/int64(max(1, answers)), (after.CPU-before.CPU).Seconds()/took.Seconds(), after.Peak>>20)
-	if real.Tabs > 0 {
-		fmt.Fprintf(b.out, "%d tabs of Chromium beside them: %d answers, %.0f ms p95, %d new rows shown\n", real.Tabs, real.Answers, real.P95, real.Rows)
+	if chrome.Tabs > 0 {
+		fmt.Fprintf(b.out, "%d tabs of Chromium beside them: %d answers, %.0f ms p95, %d new rows shown\n", chrome.Tabs, chrome.Answers, chrome.P95, chrome.Rows)
 	}
 	return nil
 }

@@ -134,7 +134,8 @@ func topScripts(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(scripts, func(path string) bool { return slices.Contains([]string{"browser.mjs", "server.mjs"}, filepath.Base(path)) }) // what they share
+	shared := []string{"browser.mjs", "server.mjs"}
+	return slices.DeleteFunc(scripts, func(path string) bool { return slices.Contains(shared, filepath.Base(path)) })
 }
 
 // drive runs scripts of tests against a process. TOCSIN_BROWSER_ONLY is a pattern of the tests to run, as Node has it.
