@@ -54,7 +54,7 @@ func TestSearchPrintsEachFormat(t *testing.T) {
 	f(2, "", "column 5: unknown command \"cuont\"\n  * | cuont\n      ~~~~~\n  try: count", "search", "--input", events, "* | cuont")
 	f(2, "", "Expected end of input, whitespace but \"b\" found.\nfoo:\"bar\" baz\n----------^", "search", "--input", events, `foo:"bar" baz`)
 	f(2, "", "no such file", "search", "--input", filepath.Join(dir, "no"), "*")
-	f(2, "", "there is nothing to search", "search", "*")
+	f(2, "", "there is nothing to search: name a source of the configuration with --source", "search", "*")
 	f(2, "", "there are table, ndjson, json, csv", "search", "--input", events, "--format", "xml", "*")
 	f(2, "", `unknown kind of log "nope"`, "search", "--input", events, "--parse", "nope", "*")
 	f(2, "", "exclude each other", "search", "--input", events, "--all", "--from", "-1d", "*")

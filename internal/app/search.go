@@ -190,7 +190,7 @@ func (o *SearchOptions) backend() (query.Backend, error) {
 		}
 	}
 	if o.Input == "" && len(o.Datasets) == 0 && len(o.Lookups) == 0 && !strings.HasPrefix(strings.TrimSpace(o.Query), "|") {
-		return nil, wrong("there is nothing to search: name a file with --input, or datasets with --dataset NAME=FILE")
+		return nil, wrong("there is nothing to search: name a source of the configuration with --source, a cluster with --url, a file with --input, or datasets with --dataset NAME=FILE")
 	}
 	return b, nil
 }
