@@ -19,7 +19,7 @@ const {alerts} = await api('/alerts?limit=200');
 const {rules} = await api('/rules');
 const own = new Set(rules.map(r => r.name));
 const alert = alerts.find(a => a.count > 1 && a.fate === 'sent' && own.has(a.rule)) ?? alerts[0];
-const alertOf = rules.find(r => r.name === alert.rule) ?? rules.find(r => r.origin === 'database') ?? rules[0];
+const alertOf = rules.find(r => r.name === alert?.rule) ?? rules.find(r => r.origin === 'database') ?? rules[0];
 const rule = rules.find(r => r.origin === 'database' && /count > \d+/.test(r.search)) ?? alertOf;
 const query = new URLSearchParams({q: 'event.outcome:failure', from: '-4h'});
 const threshold = new URLSearchParams({q: 'event.action:ssh_login and event.outcome:failure | count by source.ip | search count > 10', from: '-4h'});
@@ -36,24 +36,25 @@ const pages = [
 	}],
 	['search-phone', `search?${query}`, page => page.waitForSelector('.events')],
 	['alerts', 'alerts'], ['alerts-phone', 'alerts'],
-	['alert', `alerts/${alert.id}`],
-	['alert-exception', `alerts/${alert.id}/exception`],
+	['alert', `alerts/${alert?.id}`],
+	['alert-exception', `alerts/${alert?.id}/exception`],
 	['rules', 'rules'], ['rules-phone', 'rules'],
-	['rule', `rules/${alertOf.id}`],
-	['rule-why-not', `rules/${alertOf.id}`, async page => {
+	['rule', `rules/${alertOf?.id}`],
+	['rule-why-not', `rules/${alertOf?.id}`, async page => {
 		await page.locator('[data-whynot-document]').fill(JSON.stringify({'@timestamp': new Date().toISOString(), event: {action: 'ssh_login', outcome: 'success'}, user: {name: 'ann'}, source: {ip: '203.0.113.9'}}));
 		await page.locator('[data-whynot-run]').click();
 		await page.locator('[data-whynot-out] > *').first().waitFor();
 		await page.locator('[data-whynot]').evaluate(el => el.scrollIntoView());
 	}],
-	['rule-edit', `rules/${rule.id}/edit`, async page => {
+	['rule-edit', `rules/${rule?.id}/edit`, async page => {
 		const text = page.locator('[data-rule-text]');
 		await text.fill((await text.inputValue()).replace(/count > \d+/, 'count > 2'));
 		await page.locator('[data-forecast-run]').click();
 		await page.locator('[data-forecast-out] .said').first().waitFor({timeout: 120_000});
 	}],
-	['starter-pack', 'rules/pack'], ['silences', 'silences'], ['exceptions', 'exceptions'], ['forwarding', 'forwarding'],
-	['routes', 'routes'], ['channels', 'channels'], ['digests', 'digests'], ['templates', 'templates'], ['coverage', 'coverage'], ['sources', 'sources'], ['source-edit', 'sources/edit'],
+	['rule-message', `rules/${alertOf?.id}/message`, page => page.waitForTimeout(1500)],
+	['starter-pack', 'rules/pack'], ['kibana-rules', 'rules/kibana'], ['silences', 'silences'], ['exceptions', 'exceptions'], ['forwarding', 'forwarding'],
+	['routes', 'routes'], ['channels', 'channels'], ['digests', 'digests'], ['coverage', 'coverage'], ['sources', 'sources'], ['source-edit', 'sources/edit'],
 	['delivery', 'delivery'], ['audit', 'audit'], ['settings', 'settings'], ['tokens', 'tokens'], ['users', 'users'], ['account', 'account'], ['login', 'login'], ['welcome', 'welcome'], ['no-such-page', 'no-such-page'],
 ];
 const browser = await chromium.launch({executablePath: process.env.TOCSIN_BROWSER ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu']});
