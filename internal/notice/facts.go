@@ -82,7 +82,7 @@ func facts(a *alert.Alert, fields alert.Fields) []alert.Fact {
 	}
 	for _, name := range a.Rule.Fields { // what the rule chose comes before habit
 		if len(out) < factsMost && !named(name) && name != "host.name" && name != "user.name" {
-			if value := spelt(name, fields[name]); value != "" {
+			if value := whole(name, fields); value != "" {
 				out = append(out, alert.Fact{Name: name, Value: value})
 			}
 		}
@@ -111,6 +111,30 @@ func facts(a *alert.Alert, fields alert.Fields) []alert.Fact {
 
 // valuesMost is how many values of one field are named.
 const valuesMost = 4
+
+// whole is a field as a message shows it, with what lies below it where it holds objects: "x; b: 1, 2; c.d: e".
+func whole(name string, fields alert.Fields) string {
+	var below []string
+	for other := range fields {
+		if strings.HasPrefix(other, name+".") {
+			below = append(below, other)
+		}
+	}
+	slices.Sort(below)
+	var parts []string
+	if value := spelt(name, fields[name]); value != "" {
+		parts = append(parts, value)
+	}
+	for _, other := range below[:min(len(below), valuesMost)] {
+		if value := spelt(other, fields[other]); value != "" {
+			parts = append(parts, strings.TrimPrefix(other, name+".")+": "+value)
+		}
+	}
+	if more := len(below) - valuesMost; more > 0 {
+		parts = append(parts, "and "+strconv.Itoa(more)+" more")
+	}
+	return strings.Join(parts, "; ")
+}
 
 // spelt are a field's values as a message shows them: without repeats, the first few, and how many more there
 // are. The words of a command line are one.

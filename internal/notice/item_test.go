@@ -156,3 +156,14 @@ func TestWhatIsOverKeepsTheValuesThatFired(t *testing.T) {
 		t.Errorf("when it fires again it says %+v", n.Items[0])
 	}
 }
+
+func TestAFieldOfObjectsIsReadable(t *testing.T) {
+	a := &alert.Alert{
+		Rule:     alert.Rule{Fields: []string{"nested.a", "process", "none", "wide"}},
+		Document: json.RawMessage(`{"nested":{"a":[[{"b":1},{"b":[2,3]}],"x",null,{"c":{"d":"e"}}]},"process":{"name":"sshd","pid":7},"wide":{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6}}`),
+	}
+	want := []alert.Fact{{Name: "nested.a", Value: "x; b: 1, 2, 3; c.d: e"}, {Name: "process", Value: "name: sshd; pid: 7"}, {Name: "wide", Value: "a: 1; b: 2; c: 3; d: 4; and 2 more"}}
+	if diff := cmp.Diff(want, notice.ItemOf(a).Facts); diff != "" {
+		t.Error(diff)
+	}
+}
