@@ -41,6 +41,6 @@ func (cmd alertsHandling) handle(p *process, c *cli, action, verdict string) err
 	if err := client.Send(p.ctx, "POST", "/api/v1/alerts/"+url.PathEscape(cmd.ID)+"/"+action, body, &done); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.stdout, done.ID, action)
+	_, err = fmt.Fprintln(p.stdout, done.ID, map[string]string{"acknowledge": "acknowledged", "close": "closed", "reopen": "reopened"}[action])
 	return err
 }

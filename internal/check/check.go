@@ -73,7 +73,7 @@ func (c *Check) Run(ctx context.Context) []Finding {
 	if len(c.o.Config.Sources) > 0 && len(c.o.Detections) == 0 {
 		add(Finding{
 			Part: "detections", Warning: true, Text: "no detections are forwarded",
-			Hint: "Add a `detections:` section that names a source.",
+			Hint: "Add a `detections:` section that names a source to forward what Kibana detects; rules of your own need none.",
 		})
 	}
 	c.writeBack(ctx, add)

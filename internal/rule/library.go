@@ -106,6 +106,16 @@ func (e *NotFoundError) Error() string {
 	return said + ": `tocsin rules list` shows what there is"
 }
 
+// Nearer is the error of the two that knows what is most like the name; other may be nil.
+func (e *NotFoundError) Nearer(other *NotFoundError) *NotFoundError {
+	name := []byte(strings.ToLower(e.Name))
+	far := func(near string) int { return nearest.Distance(name, []byte(strings.ToLower(near))) }
+	if other == nil || other.Near == "" || e.Near != "" && far(e.Near) <= far(other.Near) {
+		return e
+	}
+	return other
+}
+
 // Find is the rule of an id or a name; a *NotFoundError without one.
 func (l *Library) Find(name string) (Entry, error) {
 	return find(l.All(), name)

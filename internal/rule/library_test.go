@@ -496,3 +496,21 @@ func TestRunReadsWhatChanges(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhatIsNearerIsSuggested(t *testing.T) {
+	near := func(s string) *NotFoundError { return &NotFoundError{Name: "sshd-brut-force", Near: s} }
+	for _, tc := range []struct {
+		one, other *NotFoundError
+		want       string
+	}{
+		{near("SSH brute force"), near("sshd-brute-force"), "sshd-brute-force"},
+		{near("sshd-brute-force"), near("sshd-scan"), "sshd-brute-force"},
+		{near(""), near("sshd-brute-force"), "sshd-brute-force"},
+		{near("x"), near(""), "x"},
+		{near("x"), nil, "x"},
+	} {
+		if got := tc.one.Nearer(tc.other).Near; got != tc.want {
+			t.Errorf("of %q and %+v: %q", tc.one.Near, tc.other, got)
+		}
+	}
+}

@@ -308,7 +308,7 @@ func (d *Draft) entry(now time.Time) (Entry, error) {
 	case d.Forever && !e.Until.IsZero():
 		return wrong("until", "it cannot have an end and be for ever")
 	case e.Until.IsZero() && !d.Forever && d.Kind != policy.Forwarding:
-		return wrong("until", "say until when, or that it is for ever")
+		return wrong("until", "say until when, for how long (--for 4h), or that it is for ever (--forever)")
 	case !e.Until.IsZero() && !e.Until.After(e.From):
 		return wrong("until", "it ends before it begins")
 	case !e.Until.IsZero() && !e.Until.After(now):

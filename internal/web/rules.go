@@ -365,6 +365,10 @@ func (s *rules) state(rw http.ResponseWriter, r *http.Request) {
 	if errors.As(err, &missing) {
 		packed, packErr := rule.FindInPack(id)
 		if packErr != nil {
+			var inPack *rule.NotFoundError
+			if errors.As(packErr, &inPack) {
+				err = missing.Nearer(inPack)
+			}
 			s.refuse(rw, r, err)
 			return
 		}

@@ -319,7 +319,7 @@ func (c *compiler) table(name string, at pipe.Span) ([]string, bool) {
 		slices.Sort(names)
 		try := pipe.Nearest(name, names)
 		if try == "" {
-			try = "--lookup " + name + "=FILE.csv"
+			try = "--lookup " + name + "=FILE.csv, in rules lookups of the configuration"
 		}
 		c.fail(at, try, "there is no lookup %q", name)
 	}
