@@ -24,6 +24,8 @@ type found struct {
 	windows   []Window
 	// newest is the time of the newest event read, in microseconds; 0 where none was.
 	newest int64
+	// read is how many rows the search read.
+	read int64
 	// warnings are what the engine says of its answer.
 	warnings []string
 }

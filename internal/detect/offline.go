@@ -70,6 +70,7 @@ const mostMisses = 10
 const (
 	leastParts = 4      // parts that the whole time is read in at least, where a part does not read much twice
 	mostFound  = 20_000 // documents or windows that a part should give
+	readFor    = 2      // rows read that weigh as one of these: pages of groups cost the more the more of them there are
 )
 
 // Judge judges the time in order, each document read once but for the edges of the parts it is read in. What comes
@@ -196,7 +197,7 @@ func (p *pastRuns) relax(pipes []string) {
 }
 
 // mostNear is how many windows below the limit a part of the time may bring to tell of near misses.
-const mostNear = 10_000
+const mostNear = 1000
 
 // nearer looks at windows nearer to the limit from now on, where there were too many of them.
 func (p *pastRuns) nearer() error {
@@ -303,7 +304,7 @@ func (p *pastRuns) read(ctx context.Context, span Span) (int, error) {
 			p.outcome.Warnings = append(p.outcome.Warnings, w)
 		}
 	}
-	n := len(f.documents) + len(f.windows)
+	n := max(len(f.documents)+len(f.windows), int(f.read/readFor))
 	// Each run takes what none before it could judge.
 	at := func(end int64) int64 {
 		if p.set.timing.Ticks { // a tick is the end of its stretch

@@ -285,6 +285,7 @@ func (s *search) stream(ctx context.Context, q *query.Query, o query.RunOptions,
 	if err != nil {
 		return err
 	}
+	f.read += outcome.Cost.Rows
 	f.warnings = append(f.warnings, outcome.Warnings...)
 	return nil
 }

@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -304,6 +305,10 @@ func (r *groupReader) pages(ctx context.Context, g *groups, each func(keys []row
 		after, err := afterKey(answer)
 		if err != nil {
 			return fmt.Errorf("read the groups: %w", err)
+		}
+		// A page that is not full is the last. What names no more buckets than fit has no more.
+		if after != nil && bytes.Count(answer, []byte(`"doc_count"`)) < groupPage {
+			after = nil
 		}
 		if after != nil {
 			next = begin(ctx, func(ctx context.Context) (json.RawMessage, error) {

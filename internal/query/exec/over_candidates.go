@@ -19,7 +19,7 @@ import (
 const (
 	candidateKeys  = 10_000    // keys that a filter may name: a list of terms
 	candidateParts = 150       // keys of several fields, or stretches of time, that it may name: clusters take 1,024 clauses, a stretch is up to five
-	candidateReads = 32        // reads, one after another in time, that stretches may be named in
+	candidateReads = 8         // reads, one after another in time, that stretches may be named in
 	candidateBins  = 4_000_000 // groups that are looked through for stretches of time
 	candidateRows  = 20_000    // events that are read without looking for stretches of time first
 )
