@@ -61,6 +61,8 @@ type ward struct {
 	read  bool
 	// gone are the fields and indices that are no longer there, by rule.
 	gone map[string][]ailment
+	// idles are the fields that no event has any more, by the key of their place.
+	idles map[string]idleness
 	// blind are the rules of which that could not be seen.
 	blind map[string]bool
 	// stopped is why rules that have open conditions did not run at the last look.

@@ -147,6 +147,43 @@ func TestOnlyTheRuleWhoseFieldVanishedSaysSo(t *testing.T) {
 	}
 }
 
+// TestAFieldThatNoEventHasAnyMoreHasVanished: mappings keep a field for ever, whatever shippers send.
+func TestAFieldThatNoEventHasAnyMoreHasVanished(t *testing.T) {
+	hourly := func(from, to int, less bool) (out []event) {
+		for h := from; h < to; h++ {
+			for _, into := range []time.Duration{time.Minute, 31 * time.Minute} {
+				e := after(time.Duration(h)*time.Hour+into, "heart", h)
+				e.Less = less
+				out = append(out, e)
+			}
+		}
+		return out
+	}
+	before := slices.Concat(hourly(-7*24, -5*24, false), hourly(-2, 20, false))
+	for name, c := range map[string]struct {
+		events []event
+		want   []string
+	}{
+		"it is gone":                       {slices.Concat(before, hourly(20, 60, true)), []string{"fields vanished open"}},
+		"it comes again":                   {slices.Concat(before, hourly(20, 50, true), hourly(50, 60, false)), []string{"fields vanished closed"}},
+		"it was rare":                      {slices.Concat(hourly(-6*24, -6*24+4, false), hourly(-2, 60, true)), []string{}},
+		"no event comes, which is told of": {before, []string{"source silent open"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var entries []ledger.Entry
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				p := newProcess(t, dir, c.events, "name: r\nevery: 6h\nsearch: 'event.action: ssh_login and user.name: ann'")
+				p.source.names, p.source.indices = []string{"@timestamp", "event.action", "user.name"}, 1
+				entries = p.live(55 * time.Hour)
+			})
+			if diff := cmp.Diff(c.want, health(entries)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // forgetful is a source that fails where it is asked for what is older than an hour and a half.
 type forgetful struct{ query.Backend }
 

@@ -44,7 +44,7 @@ const (
 // watch looks after sources and rules: how late events come, whether any come at all, whether what rules search is
 // there, and whether rules run. What is wrong becomes an alert, and its end that alert's end.
 func (d *Detector) watch(ctx context.Context) error {
-	w := &ward{d: d, began: d.now(), runs: map[string]time.Time{}, stuck: map[string]time.Time{}, known: map[string]*surroundings{}, gone: map[string][]ailment{}}
+	w := &ward{d: d, began: d.now(), runs: map[string]time.Time{}, stuck: map[string]time.Time{}, known: map[string]*surroundings{}, gone: map[string][]ailment{}, idles: map[string]idleness{}}
 	old := true // there may be something to forget
 	for round := 0; ; round++ {
 		for name, s := range d.sources {

@@ -40,6 +40,7 @@ type event struct {
 	User   string
 	N      int
 	Bare   bool // it tells not when it was taken in
+	Less   bool // it has no user
 }
 
 func (e event) json() string {
@@ -47,7 +48,11 @@ func (e event) json() string {
 	if !e.Bare {
 		of["ingested"] = e.In.Format(time.RFC3339Nano)
 	}
-	b, err := json.Marshal(map[string]any{"@timestamp": e.At.Format(time.RFC3339Nano), "event": of, "user": map[string]any{"name": e.User}, "n": e.N})
+	all := map[string]any{"@timestamp": e.At.Format(time.RFC3339Nano), "event": of, "user": map[string]any{"name": e.User}, "n": e.N}
+	if e.Less {
+		delete(all, "user")
+	}
+	b, err := json.Marshal(all)
 	if err != nil {
 		panic(err)
 	}

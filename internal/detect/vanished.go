@@ -56,7 +56,10 @@ func (w *ward) survey(ctx context.Context) error {
 		byRule[id] = p
 	}
 	for _, p := range places {
-		if p.err = p.look(ctx); p.err != nil {
+		if p.err = p.look(ctx); p.err == nil {
+			p.err = w.idle(ctx, p)
+		}
+		if p.err != nil {
 			w.d.log.Debug("what rules search could not be looked at", "source", p.source.Name, "error", p.err)
 		}
 	}
@@ -94,7 +97,8 @@ type place struct {
 
 	reached map[string]int // indices, by pattern; nil where the source has none
 	there   map[string]bool
-	told    bool // there is known
+	told    bool            // there is known
+	idle    map[string]bool // those of there that no event has any more
 	err     error
 }
 
@@ -147,7 +151,8 @@ func (p *place) look(ctx context.Context) error {
 		}
 	}
 	slices.Sort(p.uses)
-	there, ok, err := query.Has(ctx, b, p.from, slices.Compact(p.uses))
+	p.uses = slices.Compact(p.uses)
+	there, ok, err := query.Has(ctx, b, p.from, p.uses)
 	if err != nil || !ok {
 		return err
 	}
@@ -173,7 +178,10 @@ func (k *surroundings) see(p *place, uses []string, now time.Time) {
 		return
 	}
 	for _, f := range uses {
-		sight(k.Fields, f, p.there[f], now)
+		if _, known := k.Fields[f]; !known && p.idle[f] {
+			k.Fields[f] = 0 // events had it a week ago
+		}
+		sight(k.Fields, f, p.there[f] && !p.idle[f], now)
 	}
 }
 
