@@ -127,7 +127,7 @@ route:
 	if err := client.Send(ctx, "POST", "/api/v1/alerts/"+fmt.Sprint(n)+"/acknowledge", map[string]any{"who": "ann"}, &made); err != nil {
 		t.Fatal(err)
 	}
-	until("the acknowledgement", func() bool { return strings.Contains(everything(slack, "#soc"), "(acknowledged)") })
+	until("the acknowledgement", func() bool { return strings.Contains(everything(slack, "#soc"), "(acknowledged by ann at ") })
 	until("the morning", func() bool { return len(slack.Messages("#low")) == 1 })
 	if time.Now().Before(dawn) {
 		t.Error("it was said before the night was over")
