@@ -86,7 +86,7 @@ fi
 title "every test${race:+, with the race detector}"
 export TOCSIN_TEST_REPORT=$scratch/report
 every() { # the status is the closing list's, which has read of every failure
-	go test -json $race -count=1 -p 2 -timeout "${TIMEOUT:-20m}" ${TESTS:-./...} || true
+	go test -json $race -count=1 -p 2 -timeout "${TIMEOUT:-40m}" ${TESTS:-./...} || true
 	# A shipper that could not be installed is named, whatever is required of the servers.
 	[ "${SHIPPERS:-}" = none ] || TOCSIN_TEST_SERVERS='' TOCSIN_TEST_PYTHON=${TOCSIN_TEST_PYTHON:-$cache/python} go -C scripts/shippers test -json -count=1 -timeout 10m ./... || true
 }
