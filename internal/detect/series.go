@@ -142,44 +142,8 @@ func (s *search) measuring() (m measuring, ok bool) {
 	if s.commanded.Name != "" {
 		m.column = "count"
 	}
-	m.empty = zeroOfNothing(q.Pipes(), m.column)
+	m.empty = q.Fills(m.column)
 	return m, m.column != "" && slices.Equal(m.of.By, s.by)
-}
-
-// zeroOfNothing reports whether an aggregate is 0 where there is no event.
-func zeroOfNothing(pipes []string, column string) bool {
-	for _, p := range pipes {
-		text, is := strings.CutPrefix(p, "stats ")
-		if !is {
-			continue
-		}
-		depth, quoted, from := 0, false, 0
-		for i := 0; i <= len(text); i++ {
-			switch {
-			case i == len(text) || !quoted && depth == 0 && (text[i] == ',' || strings.HasPrefix(text[i:], " by ") || strings.HasPrefix(text[i:], " over ")):
-				one := strings.TrimPrefix(strings.TrimSpace(text[from:i]), "usenull=true ")
-				from = min(i+1, len(text))
-				made, alias, named := strings.Cut(one, " as ")
-				if !named {
-					alias = made
-				}
-				if strings.Trim(alias, `"`) == column {
-					name, _, _ := strings.Cut(made, "(")
-					return slices.Contains([]string{"count", "dc", "sum"}, name)
-				}
-			case text[i] == '\\' && quoted:
-				i++
-			case text[i] == '"':
-				quoted = !quoted
-			case quoted:
-			case text[i] == '(':
-				depth++
-			case text[i] == ')':
-				depth--
-			}
-		}
-	}
-	return false
 }
 
 // valuesOf are the values that name an episode's key; ok is false where a filter cannot ask for them.
@@ -259,9 +223,8 @@ func (s *search) seriesOf(m measuring, of *Stored, values map[int64]float64) *Se
 			return nil
 		}
 		out.Fired = [2]float64{milliseconds(of.Best.End + 1), count} // the end of a bucket is no longer in it
-		if limit, ok := s.spikeLimit(baseline); ok {
-			out.Threshold = &limit
-		}
+		limit := s.spikeLimit(baseline)
+		out.Threshold = &limit
 	default:
 		value, err := strconv.ParseFloat(column(of.Best.Row, m.column), 64)
 		if err != nil {
@@ -289,20 +252,13 @@ func (s *search) seriesOf(m measuring, of *Stored, values map[int64]float64) *Se
 	return out
 }
 
-// spikeLimit is how many events a bucket may have; ok is false where that cannot be told.
-func (s *search) spikeLimit(baseline float64) (limit float64, ok bool) {
-	for _, word := range strings.Fields(s.text[strings.LastIndex(s.text, "| spike")+1:]) {
-		if factor, is := strings.CutPrefix(word, "factor="); is && !ok {
-			f, err := strconv.ParseFloat(factor, 64)
-			limit, ok = f*baseline, err == nil
-		}
-		if least, is := strings.CutPrefix(word, "min="); is {
-			if n, err := strconv.ParseFloat(least, 64); err == nil && ok && n > limit {
-				return n - 1, true // as many as that are a spike
-			}
-		}
+// spikeLimit is how many events a bucket may have.
+func (s *search) spikeLimit(baseline float64) float64 {
+	limit := s.commanded.Factor * baseline
+	if least := float64(s.commanded.Min); least > limit {
+		return least - 1 // as many as that are a spike
 	}
-	return limit, ok
+	return limit
 }
 
 // measureTitle says what is measured: "failed ssh_login in 5 minutes".

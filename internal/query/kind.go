@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,6 +86,22 @@ func (q *Query) Sliding() (w Sliding, ok bool) {
 	return w, false
 }
 
+// Fills reports whether an aggregate of the search is 0 where there is no event, and not nothing.
+func (q *Query) Fills(column string) bool {
+	for _, s := range q.plan.Steps {
+		p, is := s.Pipe.(*pipe.Stats)
+		if !is {
+			continue
+		}
+		for _, a := range p.Aggs {
+			if a.Column() == column {
+				return a.Func == "count" || a.Func == "dc" || a.Func == "sum"
+			}
+		}
+	}
+	return false
+}
+
 // Command is a detection command.
 type Command struct {
 	// Name is that of the pipe: newterms, missing, spike, changed or sequence.
@@ -102,6 +119,9 @@ type Command struct {
 	Terms []string
 	// Steps are those of a sequence.
 	Steps []CommandStep
+	// Factor and Min are those of a spike: it has more than Factor times the usual, and Min events at least.
+	Factor float64
+	Min    int
 }
 
 // CommandStep is one step of a sequence: so many events that its filter finds, or with Not none of them.
@@ -130,6 +150,8 @@ func (q *Query) Command() (c Command, ok bool) {
 			by = p.By
 		case *pipe.Spike:
 			c.Length, by = s.Judged.Buckets.Length, p.By
+			c.Factor, _ = strconv.ParseFloat(p.Factor, 64) // the parser took it for a number
+			c.Min = p.Min
 		case *pipe.Sequence:
 			c.Length, _ = p.MaxSpan.Fixed()
 			c.Waits = p.Steps[len(p.Steps)-1].Not

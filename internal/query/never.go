@@ -2,15 +2,11 @@ package query
 
 import (
 	"fmt"
-	"slices"
 
 	"tocsin/internal/query/kql"
 	"tocsin/internal/query/pipe"
 	"tocsin/internal/row"
 )
-
-// numeric are the aggregates that are numbers, whatever they are of.
-var numeric = []string{"count", "dc", "sum", "avg", "stdev", "stdevp", "var", "varp"}
 
 // never finds where a search after an aggregation compares a number with what is none: a rule would be silent for ever.
 func (q *Query) never() []Warning {
@@ -21,7 +17,7 @@ func (q *Query) never() []Warning {
 		case *pipe.Stats:
 			clear(numbers)
 			for _, a := range p.Aggs {
-				numbers[a.Column()] = slices.Contains(numeric, a.Func)
+				numbers[a.Column()] = a.Numeric()
 			}
 			for _, b := range p.By {
 				delete(numbers, b.Column())

@@ -41,7 +41,7 @@ type aggregator struct {
 
 // newAggregator makes the aggregator of a.
 func (b *builder) newAggregator(a pipe.Aggregate) aggregator {
-	g := aggregator{name: a.Column()}
+	g := aggregator{name: a.Column(), numeric: a.Numeric()}
 	switch {
 	case a.Expr != nil:
 		g.arg = b.expr(a.Expr)
@@ -51,7 +51,6 @@ func (b *builder) newAggregator(a pipe.Aggregate) aggregator {
 		g.arg = func(r *row.Row) row.Value { return r.Get(slot) }
 	}
 	plain := func(f func() slidingState) { g.slide, g.new = f, func() state { return f() } }
-	g.numeric = true
 	switch a.Func {
 	case "count":
 		plain(func() slidingState { return &countState{} })
@@ -72,10 +71,6 @@ func (b *builder) newAggregator(a pipe.Aggregate) aggregator {
 		plain(func() slidingState { return &rankState{median: true} })
 	case "perc":
 		plain(func() slidingState { return &rankState{percent: a.Percent} })
-	default:
-		g.numeric = false
-	}
-	switch a.Func {
 	case "min":
 		g.new = func() state { return &extremeState{sign: -1} }
 		g.slide = func() slidingState { return newExtremeSlide(-1) }

@@ -69,6 +69,15 @@ func (a Aggregate) Column() string {
 	return a.written()
 }
 
+// Numeric reports whether the aggregate is a number or nothing, whatever it is of.
+func (a Aggregate) Numeric() bool {
+	switch a.Func {
+	case "count", "sum", "avg", "stdev", "stdevp", "var", "varp", "range", "dc", "median", "perc":
+		return true
+	}
+	return false
+}
+
 func (a Aggregate) written() string {
 	switch {
 	case a.Expr != nil:
