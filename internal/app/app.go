@@ -35,6 +35,7 @@ import (
 	"tocsin/internal/saved"
 	"tocsin/internal/settings"
 	"tocsin/internal/slack"
+	"tocsin/internal/sleep"
 	"tocsin/internal/store"
 	"tocsin/internal/tuning"
 	"tocsin/internal/web"
@@ -345,12 +346,8 @@ func (a *App) probe(ctx context.Context) error {
 		if err != nil {
 			wait = time.Minute
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if sleep.For(ctx, wait) != nil {
 			return nil
-		case <-t.C:
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tocsin/internal/query"
+	"tocsin/internal/sleep"
 )
 
 // sourceHealth is what is known of a source beside its rules.
@@ -71,12 +72,8 @@ func (d *Detector) watch(ctx context.Context) error {
 				}
 			}
 		}
-		t := time.NewTimer(watchEvery)
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if sleep.For(ctx, watchEvery) != nil {
 			return nil
-		case <-t.C:
 		}
 	}
 }

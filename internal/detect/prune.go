@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"tocsin/internal/sleep"
 	"tocsin/internal/store"
 )
 
@@ -66,7 +67,7 @@ func (d *Detector) prune(ctx context.Context) (more bool, err error) {
 					break
 				}
 				steps++
-				if err := pause(ctx, prunePause); err != nil {
+				if err := sleep.For(ctx, prunePause); err != nil {
 					return false, err
 				}
 			}
@@ -270,15 +271,4 @@ func thinKey(tx *store.Tx, p *pruning, key string, span Span) error {
 		i += n
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"tocsin/internal/ledger"
 	"tocsin/internal/outbox"
+	"tocsin/internal/sleep"
 	"tocsin/internal/store"
 )
 
@@ -30,7 +31,7 @@ func (i *Intake) forget(ctx context.Context) error {
 	if i.keep.Alerts == 0 && i.keep.Documents == 0 {
 		return nil
 	}
-	for wait := forgetFirst; sleep(ctx, wait) == nil; {
+	for wait := forgetFirst; sleep.For(ctx, wait) == nil; {
 		done, err := i.forgetSome(ctx)
 		switch {
 		case ctx.Err() != nil:

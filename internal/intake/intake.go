@@ -18,6 +18,7 @@ import (
 	"tocsin/internal/alert"
 	"tocsin/internal/ledger"
 	"tocsin/internal/policy"
+	"tocsin/internal/sleep"
 	"tocsin/internal/store"
 )
 
@@ -128,7 +129,7 @@ func (i *Intake) Run(ctx context.Context) error {
 func (i *Intake) follow(ctx context.Context, s Source) error {
 	wait := time.Duration(0)
 	trouble := 0
-	for sleep(ctx, wait) == nil {
+	for sleep.For(ctx, wait) == nil {
 		more, err := i.round(ctx, s)
 		switch {
 		case ctx.Err() != nil:
@@ -223,18 +224,4 @@ func (i *Intake) tick(ctx context.Context) error {
 		t.Stop()
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

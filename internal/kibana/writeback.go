@@ -12,6 +12,7 @@ import (
 
 	"tocsin/internal/alert"
 	"tocsin/internal/elastic"
+	"tocsin/internal/sleep"
 )
 
 // WriteBackPart is the part of health that write-back speaks of.
@@ -126,12 +127,8 @@ func (w *WriteBack) Run(ctx context.Context) error {
 				continue
 			}
 		}
-		t := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if sleep.For(ctx, pause) != nil {
 			return nil
-		case <-t.C:
 		}
 	}
 }

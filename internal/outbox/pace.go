@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"tocsin/internal/sleep"
 )
 
 // scarceEvery spaces the calls that Slack allows 50 of a minute in the whole workspace: updates and
@@ -32,7 +34,7 @@ func (p *pacer) post(ctx context.Context, channel string) error {
 	}
 	p.next[channel] = at.Add(p.every)
 	p.mu.Unlock()
-	return sleep(ctx, at.Sub(now))
+	return sleep.For(ctx, at.Sub(now))
 }
 
 // after notes a post that another process made.
@@ -58,7 +60,7 @@ func (p *pacer) scarce(ctx context.Context) error {
 		p.nextScarce = at.Add(scarceEvery)
 	}
 	p.mu.Unlock()
-	return sleep(ctx, at.Sub(now))
+	return sleep.For(ctx, at.Sub(now))
 }
 
 // slow keeps the scarce calls back until then.
@@ -67,20 +69,6 @@ func (p *pacer) slow(until time.Time) {
 	defer p.mu.Unlock()
 	if until.After(p.nextScarce) {
 		p.nextScarce = until
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tocsin/internal/notice"
+	"tocsin/internal/sleep"
 	"tocsin/internal/store"
 )
 
@@ -131,7 +132,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // told to stop
 		}
 		o.reportWrite(fmt.Errorf("recover outbox: %w", err))
-		if sleep(ctx, time.Second) != nil {
+		if sleep.For(ctx, time.Second) != nil {
 			return nil //nolint:nilerr // told to stop
 		}
 	}
@@ -305,7 +306,7 @@ func (o *Outbox) drain(ctx context.Context, channel string) (done bool, err erro
 			return done, fmt.Errorf("lease and settle notices: %w", err)
 		case err != nil:
 			o.reportWrite(fmt.Errorf("settle notices: %w", err))
-			_ = sleep(ctx, time.Second) // at its end the results are tried once more
+			_ = sleep.For(ctx, time.Second) // at its end the results are tried once more
 			continue
 		}
 		if len(results)+len(tasks) > 0 {

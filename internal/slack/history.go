@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tocsin/internal/notice"
+	"tocsin/internal/sleep"
 )
 
 const (
@@ -245,11 +246,7 @@ func (s *Sender) insist(ctx context.Context, budget time.Duration, method string
 		default:
 			return err
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if sleep.For(ctx, wait) != nil {
 			return err
 		}
 	}
