@@ -19,6 +19,23 @@ const (
 	StateUnfollowed State = "unfollowed"
 )
 
+// Outcome is what became of the alert, in a few words; empty where nothing has. Who did it is By.
+func (i Item) Outcome() string {
+	switch {
+	case i.State == StateResolved:
+		return "Resolved"
+	case i.State == StateUnfollowed:
+		return "No longer followed"
+	case i.State == StateWithdrawn:
+		return "Withdrawn"
+	case i.State == StateMerged:
+		return "Part of a longer alert"
+	case i.Status == alert.StatusClosed:
+		return "Closed"
+	}
+	return ""
+}
+
 // Over reports whether nobody has to look at the alert any more.
 func (i *Item) Over() bool { return i.State != StateFiring || i.Status == alert.StatusClosed }
 

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func title(n notice.Notice) string {
 	if n.Stands().Over() {
 		word := "Over:"
 		if n.Count <= 1 && len(n.Items) == 1 {
-			word = outcome(n.Items[0]) + ":"
+			word = cmp.Or(n.Items[0].Outcome(), "Open") + ":"
 		}
 		parts = append(parts, word)
 	}
@@ -188,7 +189,7 @@ func item(it notice.Item, full bool) []string {
 		head = append(head, "(late)")
 	}
 	if it.State != notice.StateFiring {
-		state := strings.ToLower(outcome(it))
+		state := strings.ToLower(it.Outcome())
 		if !it.StateAt.IsZero() {
 			state += " at " + clock(it.StateAt)
 		}
@@ -239,21 +240,4 @@ func body(all []string, most int) string {
 		b.WriteByte('\n')
 	}
 	return strings.TrimRight(b.String(), "\n")
-}
-
-// outcome is what became of an alert, in a few words; "Open" where nothing has.
-func outcome(it notice.Item) string {
-	switch {
-	case it.State == notice.StateResolved:
-		return "Resolved"
-	case it.State == notice.StateUnfollowed:
-		return "No longer followed"
-	case it.State == notice.StateWithdrawn:
-		return "Withdrawn"
-	case it.State == notice.StateMerged:
-		return "Part of a longer alert"
-	case it.Status == alert.StatusClosed:
-		return "Closed"
-	}
-	return "Open"
 }

@@ -175,21 +175,12 @@ func headline(n notice.Notice, s summary) string {
 	return head
 }
 
-// outcomeWord is what became of an alert, in a word.
+// outcomeWord is what became of an alert, and who closed one that nothing else became of.
 func outcomeWord(it notice.Item) string {
-	switch {
-	case it.State == notice.StateResolved:
-		return "Resolved"
-	case it.State == notice.StateUnfollowed:
-		return "No longer followed"
-	case it.State == notice.StateWithdrawn:
-		return "Withdrawn"
-	case it.State == notice.StateMerged:
-		return "Part of a longer alert"
-	case it.Status == alert.StatusClosed:
-		return "Closed" + doneBy(it)
+	if it.State == notice.StateFiring && it.Status == alert.StatusClosed {
+		return it.Outcome() + doneBy(it)
 	}
-	return ""
+	return it.Outcome()
 }
 
 func digestTallies(n notice.Notice) []notice.Tally {
