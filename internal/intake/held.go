@@ -71,10 +71,13 @@ func (i *Intake) Reports(ctx context.Context) (out []policy.Reported, err error)
 	return out, err
 }
 
+// reportLook names a report among the looks.
+func reportLook(name string) string { return "report " + name }
+
 // reported is the end of what a report last told of; zero before it began.
 func reported(tx *store.Tx, name string) (time.Time, error) {
 	var at int64
-	err := tx.Row(`SELECT at FROM looks WHERE name = ?`, []any{"report " + name}, &at)
+	err := tx.Row(`SELECT at FROM looks WHERE name = ?`, []any{reportLook(name)}, &at)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, fmt.Errorf("read when report %s was said: %w", name, err)
 	}

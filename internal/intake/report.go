@@ -2,8 +2,6 @@ package intake
 
 import (
 	"cmp"
-	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,17 +30,10 @@ func (c *commit) reports() error {
 }
 
 func (c *commit) report(r *policy.Report) error {
-	name := "report " + r.Name
-	var at int64
-	err := c.tx.Row(`SELECT at FROM looks WHERE name = ?`, []any{name}, &at)
-	said := store.Time(at)
-	switch {
-	case errors.Is(err, sql.ErrNoRows): // it begins now
+	said, err := reported(c.tx, r.Name)
+	if err == nil && (said.IsZero() || said.After(c.now)) { // it begins now, or the clock stepped back
 		said = c.now
-		err = c.looked(name, c.now)
-	case err == nil && said.After(c.now): // the clock stepped back
-		said = c.now
-		err = c.looked(name, c.now)
+		err = c.looked(reportLook(r.Name), c.now)
 	}
 	if err != nil {
 		return err
@@ -64,7 +55,7 @@ func (c *commit) report(r *policy.Report) error {
 		return err
 	}
 	c.queued++
-	return c.looked(name, end)
+	return c.looked(reportLook(r.Name), end)
 }
 
 func (c *commit) looked(name string, at time.Time) error {
