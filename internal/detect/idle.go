@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tocsin/internal/query"
@@ -43,11 +44,12 @@ func (w *ward) idle(ctx context.Context, p *place) error {
 		if err != nil {
 			return err
 		}
+		came := sync.OnceValues(func() (bool, error) { return p.some(ctx, b, "*", 1, now.Add(-idleDay), now.Add(time.Hour)) })
 		for _, f := range p.uses {
 			if !p.there[f] || f == p.source.timeField() || strings.ContainsAny(f, "*\" ") || strings.HasPrefix(f, "_") {
 				continue
 			}
-			if have.fields[f], err = p.unused(ctx, b, f, now); err != nil {
+			if have.fields[f], err = p.unused(ctx, b, f, now, came); err != nil {
 				return err
 			}
 		}
@@ -58,37 +60,28 @@ func (w *ward) idle(ctx context.Context, p *place) error {
 }
 
 // unused reports whether events came in the last day, none with the field, and enough with it a week before.
-func (p *place) unused(ctx context.Context, b query.Backend, field string, now time.Time) (bool, error) {
-	for _, ask := range []struct {
-		filter   string
-		from, to time.Duration // ago
-		least    int
-		wanted   bool // that there are so many
-	}{
-		{field + ":*", idleDay, -time.Hour, 1, false},
-		{field + ":*", idleAgo + idleDay, idleAgo, idleLeast, true},
-		{"*", idleDay, -time.Hour, 1, true},
-	} {
-		n, err := p.few(ctx, b, ask.filter, ask.least, now.Add(-ask.from), now.Add(-ask.to))
-		if err != nil {
-			return false, fmt.Errorf("look for events with %s: %w", field, err)
-		}
-		if n >= ask.least != ask.wanted {
-			return false, nil
-		}
+func (p *place) unused(ctx context.Context, b query.Backend, field string, now time.Time, came func() (bool, error)) (bool, error) {
+	filter := field + ":*"
+	has, err := p.some(ctx, b, filter, 1, now.Add(-idleDay), now.Add(time.Hour))
+	if err != nil || has {
+		return false, err
 	}
-	return true, nil
+	had, err := p.some(ctx, b, filter, idleLeast, now.Add(-idleAgo-idleDay), now.Add(-idleAgo))
+	if err != nil || !had {
+		return false, err
+	}
+	return came()
 }
 
-// few counts events up to a number.
-func (p *place) few(ctx context.Context, b query.Backend, filter string, most int, from, to time.Time) (int, error) {
-	text := fmt.Sprintf("%s | head %d | fields %s", filter, most, p.source.timeField())
+// some reports whether so many events of a time pass a filter.
+func (p *place) some(ctx context.Context, b query.Backend, filter string, least int, from, to time.Time) (bool, error) {
+	text := fmt.Sprintf("%s | head %d | fields %s", filter, least, p.source.timeField())
 	if len(p.from) > 0 {
 		text = "from " + strings.Join(p.from, ",") + " " + text
 	}
 	q, err := query.Compile(text, query.Options{TimeField: p.source.timeField(), Now: to, Earliest: from.Truncate(time.Millisecond), Latest: to.Truncate(time.Millisecond)})
 	if err != nil {
-		return 0, err
+		return false, fmt.Errorf("look for %s: %w", filter, err)
 	}
 	n := 0
 	_, err = q.Stream(ctx, query.RunOptions{Backend: b}, query.Sink{
@@ -98,5 +91,8 @@ func (p *place) few(ctx context.Context, b query.Backend, filter string, most in
 			return nil
 		},
 	})
-	return n, err
+	if err != nil {
+		return false, fmt.Errorf("look for %s: %w", filter, err)
+	}
+	return n >= least, nil
 }

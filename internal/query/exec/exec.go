@@ -183,7 +183,7 @@ func (e *env) run(q *plan.Query, last output) error {
 	if !pushed.Filter && read.Filter != nil {
 		match = NewFilter(read.Filter, nil)
 	}
-	read = settle(read, pushed, match)
+	read = settle(read, pushed, match) // those after the first have nothing that a source could leave
 	if !pushed.Filter && bounded(read) && read.Fields != nil && !slices.Contains(read.Fields, read.TimeField) {
 		read.Fields = append(slices.Clone(read.Fields), read.TimeField)
 	}
@@ -215,14 +215,12 @@ func (e *env) run(q *plan.Query, last output) error {
 	if err != nil {
 		return err
 	}
+	reads[0] = read
 	return e.feed(chain, last, schema, func(first op) error {
 		if look != nil {
 			return look.run(first)
 		}
-		for i, part := range reads {
-			if i == 0 {
-				part = read
-			}
+		for _, part := range reads {
 			if err := e.part(q, part, pushed, schema, first); err != nil {
 				return err
 			}
