@@ -66,7 +66,7 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	b := &bench{out: os.Stdout, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: *pages}}}
-	fmt.Fprintf(b.out, "%s, %d cores, load average %s\n", runtime.Version(), runtime.NumCPU(), loadAverage())
+	fmt.Fprintf(b.out, "%s, %d cores, load average %s\n", runtime.Version(), runtime.NumCPU(), process.Load())
 	if err := b.start(ctx, dir, slack); err != nil {
 		return err
 	}
@@ -86,17 +86,8 @@ func run(ctx context.Context) (err error) {
 	if err := b.open(ctx, *pages, *tabs, *rate, *length); err != nil {
 		return b.process.Explain(err)
 	}
-	fmt.Fprintf(b.out, "load average at the end %s\n", loadAverage())
+	fmt.Fprintf(b.out, "load average at the end %s\n", process.Load())
 	return nil
-}
-
-// loadAverage is that of the machine over one, five and fifteen minutes.
-func loadAverage() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "not known"
-	}
-	return strings.Join(strings.Fields(string(text))[:3], ", ")
 }
 
 // start builds the program and runs it with the embedded engine.

@@ -152,3 +152,12 @@ func (p *Process) Wait(ctx context.Context) (u Usage, err error) {
 		}
 	}
 }
+
+// Load is the machine's load average over 1, 5 and 15 minutes.
+func Load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "not known"
+	}
+	return strings.Join(strings.Fields(string(text))[:3], " ")
+}

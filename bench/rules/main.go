@@ -81,7 +81,7 @@ func run(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("load average before: %s\n", load())
+		fmt.Printf("load average before: %s\n", process.Load())
 		switch name {
 		case "many":
 			err = b.many(ctx, s, *count, *documents)
@@ -92,19 +92,10 @@ func run(ctx context.Context) (err error) {
 		default:
 			err = fmt.Errorf("-only: there is no %q", name)
 		}
-		fmt.Printf("load average after: %s\n\n", load())
+		fmt.Printf("load average after: %s\n\n", process.Load())
 		if err = errors.Join(err, s.close()); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
-}
-
-// load is the machine's load average over 1, 5 and 15 minutes.
-func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "not known"
-	}
-	return strings.Join(strings.Fields(string(text))[:3], " ")
 }
