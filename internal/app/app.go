@@ -347,7 +347,7 @@ func (a *App) probe(ctx context.Context) error {
 			wait = time.Minute
 		}
 		if sleep.For(ctx, wait) != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (d *Detector) watch(ctx context.Context) error {
 			}
 		}
 		if sleep.For(ctx, watchEvery) != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 	}
 }

@@ -128,7 +128,7 @@ func (w *WriteBack) Run(ctx context.Context) error {
 			}
 		}
 		if sleep.For(ctx, pause) != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 	}
 }
