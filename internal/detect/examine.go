@@ -309,10 +309,11 @@ func (e *examining) values(ctx context.Context, q *query.Query, pipes []string) 
 func asked(key []alert.Fact) string {
 	var ask []string
 	for _, fact := range key {
-		if fact.Value == "" || strings.ContainsAny(fact.Name, " ()*:\"\\") {
+		one, ok := clause(fact.Name, fact.Value)
+		if !ok {
 			return ""
 		}
-		ask = append(ask, fact.Name+`:"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(fact.Value)+`"`)
+		ask = append(ask, one)
 	}
 	return strings.Join(ask, " and ")
 }

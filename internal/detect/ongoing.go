@@ -213,11 +213,19 @@ func (s *search) past(text string, from int64, now time.Time) (*query.Query, err
 func (s *search) ofKey(of *Stored) (ask string, ok bool) {
 	var all []string
 	for _, name := range s.by {
-		v := column(of.Best.Row, name)
-		if v == "" || strings.ContainsAny(name, " ()*:\"\\") {
+		one, ok := clause(name, column(of.Best.Row, name))
+		if !ok {
 			return "", false
 		}
-		all = append(all, name+`:"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v)+`"`)
+		all = append(all, one)
 	}
 	return strings.Join(all, " and "), true
+}
+
+// clause asks in KQL for a value of a field; ok is false where that cannot be asked for.
+func clause(name, value string) (ask string, ok bool) {
+	if value == "" || strings.ContainsAny(name, " ()*:\"\\") {
+		return "", false
+	}
+	return name + ":" + query.QuoteValue(value), true
 }

@@ -283,6 +283,11 @@ func (b *Book) List(ctx context.Context, kind policy.TuningKind, state State) ([
 	return out, nil
 }
 
+// OfRule is the match of what is set for a rule and nothing else.
+func OfRule(name string) string { return clause("rule.name", name) }
+
+func clause(field, value string) string { return field + ": " + query.QuoteValue(value) }
+
 // entry checks a draft.
 func (d *Draft) entry(now time.Time) (Entry, error) {
 	wrong := func(field, text string, args ...any) (Entry, error) {
@@ -317,7 +322,7 @@ func (d *Draft) entry(now time.Time) (Entry, error) {
 	parts := []string{}
 	for _, p := range [][2]string{{"rule.name", d.Rule}, {"tags", d.Tag}, {"severity", d.Severity}} {
 		if p[1] != "" {
-			parts = append(parts, p[0]+`: "`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(p[1])+`"`)
+			parts = append(parts, clause(p[0], p[1]))
 		}
 	}
 	if strings.TrimSpace(d.Match) != "" {

@@ -345,7 +345,7 @@ func (s *alertPages) proposals(ctx context.Context, e *ledger.Entry) ([]proposal
 	}
 	var clauses []string
 	add := func(name, value string) {
-		if c := name + `: "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`; value != "" && !slices.Contains(clauses, c) {
+		if c := name + ": " + query.QuoteValue(value); value != "" && !slices.Contains(clauses, c) {
 			clauses = append(clauses, c)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tocsin/internal/duration"
+	"tocsin/internal/query"
 )
 
 // pageFuncs are what templates can call beside the usual.
@@ -36,7 +37,7 @@ var pageFuncs = template.FuncMap{
 
 // kqlIs is KQL that asks for one value of a field, whatever is in it.
 func kqlIs(field, value string) string {
-	return field + `:"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+	return field + ":" + query.QuoteValue(value)
 }
 
 // dict makes a map of names and values, to give a template more than one thing.
