@@ -30,13 +30,11 @@ func (r *ruleset) base(s *Stored) alert.Alert {
 	a := alert.Alert{
 		ID: alert.ID(s.ID), Source: r.source.Name, SourceID: s.ID, Status: alert.StatusOpen,
 		Time: time.Unix(0, s.FirstEnd).UTC(), Event: time.Unix(0, s.First).UTC(),
-		Rule: alert.Rule{
-			Name: r.rule.Name, ID: r.rule.ID, Type: string(r.search.kind), Description: r.rule.Description, Version: s.Rule,
-			References: r.rule.References, Owner: r.rule.Owner, Runbook: r.rule.Runbook, Guide: r.rule.Guide, Channel: r.rule.Channel, GroupBy: r.rule.GroupBy, Fields: r.rule.Fields,
-		},
+		Rule:     r.rule.InAlerts(),
 		Severity: r.rule.Severity.Fixed, Risk: r.rule.Risk.Fixed, Tags: r.rule.Tags,
 		MergedInto: alert.ID(s.MergedInto), Withdrawn: s.Withdrawn, Updated: store.Time(s.Updated), Late: s.Late,
 	}
+	a.Rule.Type, a.Rule.Version = string(r.search.kind), s.Rule
 	a.Threat = alert.Threats(r.rule.Attack)
 	if a.Ongoing = s.open(); s.Ended != 0 {
 		a.Ended, a.Unfollowed = time.Unix(0, s.Ended).UTC(), s.Unfollowed

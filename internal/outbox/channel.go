@@ -26,6 +26,16 @@ type Channel struct {
 	Until time.Time
 }
 
+// Fails reports whether the service's last word was no.
+func (c *Channel) Fails() bool {
+	return c.Refused != "" && (c.Last == nil || c.RefusedAt.After(c.Last.PostedAt))
+}
+
+// Pends reports whether something waits to be said longer than it takes.
+func (c *Channel) Pends(now time.Time) bool {
+	return c.Waits != "" || c.Doubt > 0 || c.Until.After(now)
+}
+
 // Message is a notice with where its message stands.
 type Message struct {
 	notice.Notice

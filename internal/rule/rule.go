@@ -4,6 +4,7 @@
 package rule
 
 import (
+	"errors"
 	"time"
 
 	"tocsin/internal/alert"
@@ -84,6 +85,27 @@ type Rule struct {
 
 	// Warnings are what works but is probably not meant, in the order of the text.
 	Warnings []Problem
+}
+
+// InAlerts is the rule as its alerts name it, all but its version.
+func (r *Rule) InAlerts() alert.Rule {
+	return alert.Rule{
+		Name: r.Name, ID: r.ID, Type: string(r.Kind), Description: r.Description, References: r.References, Owner: r.Owner, Runbook: r.Runbook,
+		Guide: r.Guide, Channel: r.Channel, GroupBy: r.GroupBy, Fields: r.Fields,
+	}
+}
+
+// StateOf is the state that JSON says: true, false or "shadow".
+func StateOf(enabled any) (State, error) {
+	switch enabled {
+	case true:
+		return On, nil
+	case false:
+		return Off, nil
+	case string(Shadow):
+		return Shadow, nil
+	}
+	return "", errors.New(`enabled must be true, false or "shadow"`)
 }
 
 // State says whether a rule runs.

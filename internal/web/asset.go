@@ -47,34 +47,29 @@ func readAssets(files fs.FS) (byName, byAddress map[string]*asset) {
 		if err != nil {
 			panic(err) // it is in the program
 		}
-		base := path.Base(name)
-		sum := sha256.Sum256(plain)
-		a := &asset{
-			address: "/assets/" + strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext,
-			kind:    mime.TypeByExtension(ext), plain: plain,
-		}
+		kind := mime.TypeByExtension(ext)
 		switch ext { // the system's table may differ
 		case ".js":
-			a.kind = "text/javascript; charset=utf-8"
+			kind = "text/javascript; charset=utf-8"
 		case ".svg":
-			a.kind = "image/svg+xml"
+			kind = "image/svg+xml"
 		}
+		a := add(byName, byAddress, path.Base(name), kind, plain)
 		if a.brotli, err = fs.ReadFile(files, name+".br"); err != nil {
 			panic(err) // build.sh writes one for each
 		}
-		a.gzip = sync.OnceValue(func() []byte { return gzipped(plain) })
-		byName[base], byAddress[a.address] = a, a
 	}
 	add(byName, byAddress, "message.css", "text/css; charset=utf-8", []byte(messageStyle()))
 	return byName, byAddress
 }
 
-// add puts a file among the assets that the program itself makes.
-func add(byName, byAddress map[string]*asset, name, kind string, content []byte) {
+// add puts a file among the assets.
+func add(byName, byAddress map[string]*asset, name, kind string, content []byte) *asset {
 	ext, sum := path.Ext(name), sha256.Sum256(content)
 	a := &asset{address: "/assets/" + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext, kind: kind, plain: content}
 	a.gzip = sync.OnceValue(func() []byte { return gzipped(content) })
 	byName[name], byAddress[a.address] = a, a
+	return a
 }
 
 func gzipped(text []byte) []byte {

@@ -62,6 +62,8 @@ type ChannelRow struct {
 	RefusedAt time.Time  `json:"refused_at,omitzero"`
 	Last      *LastSaid  `json:"last,omitempty"`
 	Held      []HeldRow  `json:"held_back" doc:"What was held back in the last 24 hours, and why."`
+
+	fails, pends bool // as outbox has it
 }
 
 // WayRow is a way by which alerts come to a channel.
@@ -236,6 +238,7 @@ func (s *channels) stand(ctx context.Context, c *ChannelRow, is *outbox.Channel,
 	if c.Used = posted + unsaid; is == nil {
 		return nil
 	}
+	c.fails, c.pends = is.Fails(), is.Pends(now)
 	c.Queued, c.Doubt, c.Failed, c.Waits, c.Refused, c.RefusedAt = is.Queued+is.Sending, is.Doubt, is.Failed, is.Waits, is.Refused, is.RefusedAt
 	if is.Until.After(now) {
 		c.WaitUntil = is.Until

@@ -36,9 +36,9 @@ func (s *channels) view(r *http.Request) (channelsView, error) {
 			card.Shown = template.HTML(c.Last.HTML) //nolint:gosec // of blockkit, which escapes
 		}
 		switch {
-		case c.Unheard != "" || c.Refused != "" && (c.Last == nil || c.RefusedAt.After(c.Last.At)):
+		case c.Unheard != "" || c.fails:
 			card.State = "failing"
-		case c.Waits != "" || c.Doubt > 0 || !c.WaitUntil.IsZero():
+		case c.pends:
 			card.State = "pending"
 		}
 		v.Channels = append(v.Channels, card)

@@ -35,7 +35,8 @@ type way struct {
 
 // ways are the channels that have messages, by name.
 func (w *Web) ways(ctx context.Context) ([]way, error) {
-	all, err := w.outbox.Channels(ctx, time.Now())
+	now := time.Now()
+	all, err := w.outbox.Channels(ctx, now)
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +45,9 @@ func (w *Web) ways(ctx context.Context) ([]way, error) {
 		c := *all[name]
 		one := way{Channel: c, State: "ok", Answer: c.Waits}
 		switch {
-		case c.Refused != "" && (c.Last == nil || c.RefusedAt.After(c.Last.PostedAt)):
+		case c.Fails():
 			one.State, one.Answer = "failing", c.Refused
-		case c.Waits != "" || c.Doubt > 0 || c.Until.After(time.Now()):
+		case c.Pends(now):
 			one.State = "pending"
 		}
 		if one.Answer == "" {

@@ -74,20 +74,20 @@ func KibanaRules(o KibanaRulesOptions) Part {
 	}
 }
 
-// rules are those whose alerts were seen, by name.
-func (s *kibanaRules) rules(ctx context.Context) ([]KibanaRule, error) {
+// rules are those whose alerts were seen, by name, and of them those that are asked for.
+func (s *kibanaRules) rules(ctx context.Context, asked func(name string) bool) ([]KibanaRule, error) {
 	now := time.Now()
 	seen, err := s.ledger.Rules(ctx, now.Add(-kibanaBack), now.Add(-kibanaCounted))
 	if err != nil {
 		return nil, err
 	}
-	closed, wrong, err := s.ledger.Judged(ctx, now.Add(-judgedFor), now.Add(time.Minute))
+	closed, wrong, err := s.judged(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := []KibanaRule{}
 	for _, of := range seen {
-		if !slices.Contains(s.o.Detections, of.Source) {
+		if !slices.Contains(s.o.Detections, of.Source) || !asked(of.Rule) {
 			continue
 		}
 		k := KibanaRule{
@@ -129,7 +129,7 @@ func (s *kibanaRules) stand(ctx context.Context, k *KibanaRule, a *alert.Alert) 
 }
 
 func (s *kibanaRules) list(rw http.ResponseWriter, r *http.Request) {
-	all, err := s.rules(r.Context())
+	all, err := s.rules(r.Context(), func(string) bool { return true })
 	if err != nil {
 		s.broken(rw, r, err)
 		return
@@ -147,7 +147,7 @@ type kibanaView struct {
 }
 
 func (s *kibanaRules) page(rw http.ResponseWriter, r *http.Request) {
-	all, err := s.rules(r.Context())
+	all, err := s.rules(r.Context(), func(string) bool { return true })
 	if err != nil {
 		s.broken(rw, r, err)
 		return
@@ -221,7 +221,7 @@ func (s *kibanaRules) resume(ctx context.Context, name, who, why string) error {
 	if err != nil {
 		return err
 	}
-	alone := `rule.name: "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"` // as a switch of a rule and nothing else has it
+	alone := tuning.OfRule(name)
 	for _, e := range all {
 		if e.Rule == name && e.Match == alone && e.Forward != nil && !*e.Forward {
 			var over *tuning.ConflictError // somebody ended it meanwhile
@@ -230,11 +230,11 @@ func (s *kibanaRules) resume(ctx context.Context, name, who, why string) error {
 			}
 		}
 	}
-	rules, err := s.rules(ctx)
+	rules, err := s.rules(ctx, func(one string) bool { return one == name })
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(rules, func(k KibanaRule) bool { return k.Name == name && !k.Forwarded }) {
+	if !slices.ContainsFunc(rules, func(k KibanaRule) bool { return !k.Forwarded }) {
 		return nil
 	}
 	if why == "" {

@@ -39,10 +39,7 @@ func (s *messages) imagined(in MessagePreview) (alert.Alert, error) {
 	now := time.Now().UTC()
 	a := alert.Alert{
 		ID: "preview", Source: r.Source, SourceID: "preview", Time: now, Updated: now, Event: now, Status: alert.StatusOpen, Count: 1,
-		Rule: alert.Rule{
-			Name: r.Name, ID: r.ID, Type: string(r.Kind), Description: r.Description, References: r.References, Owner: r.Owner, Runbook: r.Runbook, Guide: r.Guide,
-			Channel: r.Channel, GroupBy: r.GroupBy, Fields: r.Fields,
-		},
+		Rule:     r.InAlerts(),
 		Severity: r.Severity.Of(fields), Risk: r.Risk.Of(fields), Tags: r.Tags, Threat: alert.Threats(r.Attack),
 		Host: fields.First("host.name"), User: fields.First("user.name"), Document: in.Document,
 	}

@@ -159,7 +159,7 @@ func (s *routes) ofRule(rw http.ResponseWriter, r *http.Request, name string) (*
 		for _, e := range s.o.Rules.All() {
 			if e.Rule != nil && (e.Rule.Name == name || e.ID == name) {
 				a := &alert.Alert{
-					Source: e.Rule.Source, Rule: alert.Rule{Name: e.Rule.Name, ID: e.ID, Owner: e.Rule.Owner, Channel: e.Rule.Channel, GroupBy: e.Rule.GroupBy}, Severity: e.Rule.Severity.Fixed, Tags: e.Rule.Tags,
+					Source: e.Rule.Source, Rule: e.Rule.InAlerts(), Severity: e.Rule.Severity.Fixed, Tags: e.Rule.Tags,
 				}
 				for _, id := range e.Rule.Attack {
 					a.Threat = append(a.Threat, alert.Threat{TechniqueID: id})

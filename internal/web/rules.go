@@ -226,8 +226,7 @@ func (s *rules) refuse(rw http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *rules) list(rw http.ResponseWriter, r *http.Request) {
-	now := time.Now()
-	closed, wrong, err := s.ledger.Judged(r.Context(), now.Add(-judgedFor), now.Add(time.Minute))
+	closed, wrong, err := s.judged(r.Context())
 	if err != nil {
 		s.broken(rw, r, err)
 		return
@@ -346,16 +345,9 @@ func (s *rules) state(rw http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	var state rule.State
-	switch in.Enabled {
-	case true:
-		state = rule.On
-	case false:
-		state = rule.Off
-	case "shadow":
-		state = rule.Shadow
-	default:
-		fail(rw, http.StatusBadRequest, `enabled must be true, false or "shadow"`)
+	state, err := rule.StateOf(in.Enabled)
+	if err != nil {
+		fail(rw, http.StatusBadRequest, err.Error())
 		return
 	}
 	id := c.ID

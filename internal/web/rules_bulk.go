@@ -68,16 +68,11 @@ type ruleEdit func(ctx context.Context, library *rule.Library, e rule.Entry, c r
 // edit is what a change does with each of its rules.
 func (in *RulesChange) edit() (ruleEdit, error) {
 	var state rule.State
-	switch in.Enabled {
-	case nil:
-	case true:
-		state = rule.On
-	case false:
-		state = rule.Off
-	case "shadow":
-		state = rule.Shadow
-	default:
-		return nil, errors.New(`enabled must be true, false or "shadow"`)
+	if in.Enabled != nil {
+		var err error
+		if state, err = rule.StateOf(in.Enabled); err != nil {
+			return nil, err
+		}
 	}
 	if state == "" && in.Channel == nil && len(in.AddTags)+len(in.RemoveTags) == 0 {
 		return nil, errors.New("say what is to change: enabled, channel, add_tags or remove_tags")

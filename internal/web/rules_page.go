@@ -106,6 +106,12 @@ type stateCount struct {
 // judgedFor is how far back what people said of alerts counts, as in digests.
 const judgedFor = 30 * 24 * time.Hour
 
+// judged counts, by the name of the rule, the alerts that people closed lately, and those that they called false positives.
+func (w *Web) judged(ctx context.Context) (closed, wrong map[string]int, err error) {
+	now := time.Now()
+	return w.ledger.Judged(ctx, now.Add(-judgedFor), now.Add(time.Minute))
+}
+
 // shownDays is how far back the list tells of messages and coverage.
 const shownDays = 7
 
@@ -143,7 +149,7 @@ func (s *rulePages) lines(ctx context.Context, filter string) (rulesView, error)
 	if err != nil {
 		return v, err
 	}
-	closed, wrong, err := s.ledger.Judged(ctx, now.Add(-judgedFor), now.Add(time.Minute))
+	closed, wrong, err := s.judged(ctx)
 	if err != nil {
 		return v, err
 	}
